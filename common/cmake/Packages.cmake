@@ -1,0 +1,26 @@
+# Every third-party package and every difference between their versions, in one place.
+# Debian 12: Boost 1.81, Poco 1.11, hiredis 0.14. Debian 13 and Ubuntu 24.04: Boost 1.83, Poco 1.13/1.11, hiredis 1.2.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(benchmark REQUIRED)
+
+# Debian's Poco config names these two targets and does not define them.
+foreach(client MySQL::client PostgreSQL::client)
+  if(NOT TARGET ${client})
+    add_library(${client} INTERFACE IMPORTED)
+  endif()
+endforeach()
+find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Data DataSQLite DataMySQL DataPostgreSQL)
+
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.1)
+pkg_check_modules(profiler REQUIRED IMPORTED_TARGET libprofiler)
+
+if(LAB_TESTS)
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,42 @@
+# One function per kind of target, so that a room, a scenario and a test are declared alike.
+
+# lab_room(NAME SOURCES file... [USES room-or-library...] [HIDES library...])
+# USES is visible to whoever links the room, HIDES is not (third-party libraries that stay in .cpp files).
+function(lab_room name)
+  cmake_parse_arguments(room "" "" "SOURCES;USES;HIDES" ${ARGN})
+  add_library(lab_${name} STATIC ${room_SOURCES})
+  add_library(lab::${name} ALIAS lab_${name})
+  target_link_libraries(lab_${name} PUBLIC lab_options ${room_USES} PRIVATE ${room_HIDES})
+endfunction()
+
+# lab_scenario(NAME SOURCES file... [USES room...] [BENCH file])
+# Makes bin/NAME and, from BENCH, bin/NAME_bench on Google Benchmark.
+function(lab_scenario name)
+  cmake_parse_arguments(scenario "" "BENCH" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${scenario_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE lab::harness ${scenario_USES})
+  add_dependencies(${name} lab_supervisor)
+  set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})
+  if(scenario_BENCH)
+    add_executable(${name}_bench ${scenario_BENCH})
+    target_include_directories(${name}_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(${name}_bench PRIVATE lab::harness ${scenario_USES} benchmark::benchmark)
+  endif()
+endfunction()
+
+# lab_test(NAME LABELS label... SOURCES file... [USES target...] [TIMEOUT seconds] [SERIAL])
+# A GoogleTest program of the name test_NAME, one CTest entry; exit 77 counts as skipped.
+function(lab_test name)
+  cmake_parse_arguments(test "SERIAL" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  if(NOT test_TIMEOUT)
+    set(test_TIMEOUT 120)
+  endif()
+  add_executable(test_${name} ${test_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${test_USES} lab_options GTest::gtest GTest::gmock lab_test_main)
+  add_test(NAME ${name} COMMAND test_${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/gtest/${name}.xml)
+  set_tests_properties(${name} PROPERTIES LABELS "${test_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT ${test_TIMEOUT})
+  if(test_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()

@@ -1,0 +1,38 @@
+# Language level, warnings, sanitizers, ccache: what every target of the lab is compiled with.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+# Symbols and frame pointers stay in release builds: a profile without names teaches nothing.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG -fno-omit-frame-pointer")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1 -fno-omit-frame-pointer")
+
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+find_program(LAB_CCACHE ccache)
+if(LAB_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${LAB_CCACHE})
+endif()
+
+add_library(lab_options INTERFACE)
+target_compile_options(lab_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+target_include_directories(lab_options INTERFACE ${CMAKE_SOURCE_DIR}/common)
+
+if(LAB_SANITIZE)
+  # vptr and function checks report falsely across libraries that are not instrumented.
+  add_compile_options(-fsanitize=${LAB_SANITIZE} -fno-sanitize-recover=all)
+  if(LAB_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize=vptr)
+  endif()
+  if(LAB_SANITIZE MATCHES thread)
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  endif()
+  add_link_options(-fsanitize=${LAB_SANITIZE})
+endif()
+if(LAB_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

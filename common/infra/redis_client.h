@@ -1,0 +1,36 @@
+#pragma once
+// The real Redis, over hiredis.
+
+#include <memory>
+#include <string>
+
+#include "infra/redis.h"
+
+namespace lab::infra {
+
+struct RedisAddress {
+  std::string unix_socket;  // when not empty, host and port are not used
+  std::string host = "127.0.0.1";
+  int port = 6379;
+  std::string user, password;  // never logged
+  int database = 0;
+
+  /// redis://[user:password@]host[:port][/database] or unix:///path/to.sock
+  static Result<RedisAddress> parse(std::string_view url);
+  /// For messages: without the password.
+  std::string display() const;
+};
+
+struct RedisOptions {
+  /// Connections are opened on first use, at most this many; a caller waits for a free one.
+  std::size_t connections = 16;
+  std::chrono::milliseconds connect_timeout{1000};
+  /// Calls of different threads share connections and are sent in batches (implicit pipelining): fewer system
+  /// calls, the same answers. A call that times out closes the connection it shared.
+  bool batch_calls = false;
+};
+
+/// Does not connect yet: the first call does.
+std::unique_ptr<Redis> connect_redis(RedisAddress address, RedisOptions options = {});
+
+}  // namespace lab::infra
