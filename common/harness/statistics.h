@@ -1,0 +1,35 @@
+#pragma once
+// Numbers as the lab reports them: medians with their spread, and two variants compared by a ratio
+// with an interval.
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace lab::harness {
+
+struct Summary {
+  double median = 0;
+  double low = 0,
+         high = 0;  // first and third quartile (linear interpolation); all values when n < 4
+  std::size_t n = 0;
+};
+Summary summarize(std::span<const double> samples);
+
+/// How many times larger a is than b, from rounds in which both ran one after the other (paired by
+/// index). The interval is a 95 % percentile bootstrap (Efron 1979) over the rounds' ratios'
+/// median, 2,000 resamples, seeded.
+struct Ratio {
+  double value = 0;
+  double low = 0, high = 0;
+  std::size_t n = 0;
+  enum class Answer { larger, smaller, cannot_tell };
+  Answer answer() const;  // cannot_tell when the interval holds 1 or n < 5
+};
+Ratio paired_ratio(std::span<const double> a, std::span<const double> b, std::uint64_t seed);
+
+/// The upper end of the 95 % interval for a proportion after 0 events in n trials: 3/n (rule of
+/// three).
+double rule_of_three(std::size_t n);
+
+}  // namespace lab::harness
