@@ -9,6 +9,9 @@ function(lab_room name)
   target_link_libraries(lab_${name} PUBLIC lab_options ${room_USES} PRIVATE ${room_HIDES})
 endfunction()
 
+# What `./lab run` needs built: the scenarios, the supervisor of their servers, and `lab` itself.
+add_custom_target(lab_programs)
+
 # lab_scenario(NAME SOURCES file... [USES room...] [BENCH file])
 # Makes bin/NAME and, from BENCH, bin/NAME_bench on Google Benchmark.
 function(lab_scenario name)
@@ -17,7 +20,7 @@ function(lab_scenario name)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE lab::harness ${scenario_USES})
   add_dependencies(${name} lab_supervisor)
-  set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})
+  add_dependencies(lab_programs ${name})
   if(scenario_BENCH)
     add_executable(${name}_bench ${scenario_BENCH})
     target_include_directories(${name}_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})

@@ -1,0 +1,23 @@
+#pragma once
+// The subcommands of `lab`. Each returns the exit status: 0 well, 1 a promise broken, 2 usage, 3
+// the environment failed.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lab::cli {
+
+inline constexpr int kUsage = 2;
+inline constexpr int kEnvironment = 3;
+
+/// Prints "lab: MESSAGE" to stderr and returns the status, for `return complain(…)`.
+int complain(int status, std::string_view message);
+
+/// The scenarios with their questions; as JSON, all that they say of themselves.
+int list(bool json);
+
+/// Becomes the scenario's program, with the flags as they were typed.
+int run(const std::string& scenario, const std::vector<std::string>& flags);
+
+}  // namespace lab::cli

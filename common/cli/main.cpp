@@ -1,0 +1,80 @@
+// lab: the one program a user types. Measuring is done by the scenarios' own programs; this one
+// finds, starts and explains.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "core/text.h"
+
+namespace {
+
+using namespace lab::cli;
+
+/// One subcommand: its help ends in an example, and `action` runs once the line has been
+/// understood.
+CLI::App& add(CLI::App& app, const std::string& name, const std::string& what,
+              const std::string& example, std::function<void()> action) {
+  CLI::App& command = *app.add_subcommand(name, what);
+  command.footer("Example: ./lab " + example);
+  command.callback(std::move(action));
+  return command;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+int reject(const std::string& typed, const std::vector<std::string>& names) {
+  const std::string near = lab::nearest(typed, names);
+  if (near.empty())
+    return complain(kUsage, fmt::format("there is no command {}; type: ./lab --help", typed));
+  return complain(kUsage,
+                  fmt::format("there is no command {}; did you mean: ./lab {}", typed, near));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"The lab where system-design claims are proven.", "lab"};
+  app.require_subcommand(1);
+  app.footer("Start with: ./lab run cache-aside");
+  int status = 0;
+
+  bool as_json = false;
+  add(app, "list", "The scenarios and their questions", "list --json", [&] {
+    status = list(as_json);
+  }).add_flag("--json", as_json, "All that each scenario says of itself, as JSON");
+
+  std::string scenario;
+  std::vector<std::string> flags;
+  auto& running = add(app, "run", "Run a scenario; flags after its name are the scenario's own",
+                      "run cache-aside --quick", [&] { status = run(scenario, flags); });
+  running.add_option("scenario", scenario, "Which one, see: ./lab list")->required();
+  running.add_option("flags", flags, "Passed on; what there is says: ./lab run NAME --help");
+
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && !words[0].starts_with('-')) {
+    const auto names = command_names(app);
+    if (std::find(names.begin(), names.end(), words[0]) == names.end())
+      return reject(words[0], names);
+  }
+  // A scenario's flags are not ours to understand, so they go past the parser.
+  if (words.size() > 1 && words[0] == "run" && !words[1].starts_with('-')) {
+    return run(words[1], {words.begin() + 2, words.end()});
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : kUsage;
+  }
+  return status;
+}
