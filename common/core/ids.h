@@ -1,5 +1,6 @@
 #pragma once
-// Identifiers that cannot be mixed up: a ProductId is not an OrderId, though both are 64-bit numbers.
+// Identifiers that cannot be mixed up: a ProductId is not an OrderId, though both are 64-bit
+// numbers.
 
 #include <compare>
 #include <cstdint>
@@ -17,5 +18,7 @@ struct Id {
 
 template <class Tag>
 struct std::hash<lab::Id<Tag>> {
-  std::size_t operator()(const lab::Id<Tag>& id) const noexcept { return std::hash<std::int64_t>{}(id.value); }
+  std::size_t operator()(const lab::Id<Tag>& id) const noexcept {
+    return std::hash<std::int64_t>{}(id.value);
+  }
 };

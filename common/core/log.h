@@ -24,7 +24,8 @@ void info(fmt::format_string<Args...> text, Args&&... args) {
 }
 template <class... Args>
 void warning(fmt::format_string<Args...> text, Args&&... args) {
-  if (enabled(Level::warning)) write(Level::warning, fmt::format(text, std::forward<Args>(args)...));
+  if (enabled(Level::warning))
+    write(Level::warning, fmt::format(text, std::forward<Args>(args)...));
 }
 template <class... Args>
 void error(fmt::format_string<Args...> text, Args&&... args) {

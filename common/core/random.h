@@ -1,6 +1,7 @@
 #pragma once
-// Seeded randomness that is the same on every machine and with every standard library (the distributions of
-// <random> are not). Generator: xoshiro256**, seeded through SplitMix64 (Blackman & Vigna 2018).
+// Seeded randomness that is the same on every machine and with every standard library (the
+// distributions of <random> are not). Generator: xoshiro256**, seeded through SplitMix64 (Blackman
+// & Vigna 2018).
 
 #include <cstdint>
 
@@ -17,7 +18,8 @@ class Random {
   static constexpr std::uint64_t min() { return 0; }
   static constexpr std::uint64_t max() { return ~std::uint64_t{0}; }
 
-  /// Uniform in [0, bound); bound > 0. Multiply-shift with rejection (Lemire 2019), so without bias.
+  /// Uniform in [0, bound); bound > 0. Multiply-shift with rejection (Lemire 2019), so without
+  /// bias.
   std::uint64_t below(std::uint64_t bound);
 
   /// Uniform in [0, 1), 53 bits.
@@ -34,7 +36,8 @@ class Random {
   std::uint64_t state_[4];
 };
 
-/// Mixes 64 bits (the finaliser of SplitMix64): a checksum against accidents, not against an attacker.
+/// Mixes 64 bits (the finaliser of SplitMix64): a checksum against accidents, not against an
+/// attacker.
 std::uint64_t mix64(std::uint64_t value);
 
 }  // namespace lab

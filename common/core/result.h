@@ -1,22 +1,24 @@
 #pragma once
 // Expected outcomes are values: a call that can fail returns Result<T>.
 //
-// What a client most needs to know about a failure is whether the thing happened all the same. A refused
-// connection did not run the command; a timeout after sending may have. Every Error says which.
+// What a client most needs to know about a failure is whether the thing happened all the same. A
+// refused connection did not run the command; a timeout after sending may have. Every Error says
+// which.
 
-#include <boost/system/result.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include <boost/system/result.hpp>
+
 namespace lab {
 
 enum class ErrorCode {
-  refused,      // nobody listens, or the connection was turned down
-  timeout,      // no answer within the caller's limit
-  closed,       // the connection broke while the call was under way
-  protocol,     // the answer made no sense
-  conflict,     // a concurrent change won: deadlock, serialization failure, unique key
+  refused,   // nobody listens, or the connection was turned down
+  timeout,   // no answer within the caller's limit
+  closed,    // the connection broke while the call was under way
+  protocol,  // the answer made no sense
+  conflict,  // a concurrent change won: deadlock, serialization failure, unique key
   not_found,
   invalid,      // the caller asked for something that cannot be
   exhausted,    // a bounded resource is used up: pool, disk, descriptors
@@ -45,11 +47,13 @@ std::string_view name(Happened happened);
 /// "timeout (may have happened): GET product:7 got no answer within 50 ms"
 std::string describe(const Error& error);
 
-/// Thrown where a failure stops the run: no server, no folder, a broken invariant of the program itself.
+/// Thrown where a failure stops the run: no server, no folder, a broken invariant of the program
+/// itself.
 class Failure : public std::runtime_error {
  public:
   explicit Failure(Error error);
-  explicit Failure(std::string message) : Failure(Error{ErrorCode::internal, Happened::no, std::move(message)}) {}
+  explicit Failure(std::string message)
+      : Failure(Error{ErrorCode::internal, Happened::no, std::move(message)}) {}
   const Error& error() const { return error_; }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// Ctrl-C, once for the whole process: the first SIGINT or SIGTERM asks for a stop, which loops and sleeps
-// notice within about 20 ms; the second ends the process at once with status 130.
+// Ctrl-C, once for the whole process: the first SIGINT or SIGTERM asks for a stop, which loops and
+// sleeps notice within about 20 ms; the second ends the process at once with status 130.
 
 namespace lab {
 
