@@ -1,0 +1,74 @@
+#pragma once
+// What a run talks to: private real servers, the embedded twins, or the user's own addresses,
+// chosen by the flags; and the faults that can be done to each. Scenarios ask for what they need
+// and do not care which it is.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "faults/plan.h"
+#include "harness/scenario.h"
+#include "infra/redis_client.h"
+#include "infra/sql.h"
+
+namespace lab::backends {
+
+/// The faults of Redis that any scenario can offer. A process fault needs a server that the run
+/// started; a network fault goes through a proxy, and so needs a socket.
+///   redis-kill      kill -9, back at the end of the fault, empty
+///   redis-old-dump  the same, but back with the snapshot that was saved when the load began
+///   redis-pause     SIGSTOP: connects succeed, answers do not come
+///   redis-reset     every connection is reset at the beginning and at the end of the fault
+///   redis-cut       connections are reset and new ones refused: what a dead server looks like over
+///   the network redis-slow      one second more each way redis-garbage   a byte in 500 of what
+///   Redis answers is changed
+std::vector<harness::FaultChoice> redis_faults();
+
+/// Thread-safe.
+class RedisBackend {
+ public:
+  virtual ~RedisBackend() = default;
+
+  /// A client as the variants use it: through the proxy when this run's fault needs one.
+  virtual std::unique_ptr<infra::Redis> client(infra::RedisOptions options = {}) = 0;
+  /// A client that no network fault touches, for the scenario itself.
+  virtual std::unique_ptr<infra::Redis> direct_client(infra::RedisOptions options = {}) = 0;
+
+  /// What the run's fault does, at these times after the plan's start. Empty for "none" and for
+  /// faults that are not Redis's.
+  virtual std::vector<faults::Fault> faults(const harness::Timing& timing) = 0;
+
+  virtual harness::ServerUsed used() const = 0;
+  /// How to reach it with Redis's own tools (redis-benchmark): "-s /path" or "-h host -p port" as
+  /// words; empty when it cannot be (embedded, or a password is needed).
+  virtual std::vector<std::string> tool_arguments() const = 0;
+};
+
+/// Thread-safe. The schema is migrated when this is made.
+class SqlBackend {
+ public:
+  virtual ~SqlBackend() = default;
+  virtual std::unique_ptr<infra::Sql> connect(infra::SqlOptions options = {}) = 0;
+  virtual harness::ServerUsed used() const = 0;
+};
+
+struct Needs {
+  bool redis = false;
+  bool sql = false;
+};
+
+struct Backends {
+  std::shared_ptr<void> keep_alive;  // the supervisor; last to go
+  std::unique_ptr<RedisBackend> redis;
+  std::unique_ptr<SqlBackend> sql;
+};
+
+/// Starts or reaches what is needed. Changes the plan where the default cannot be had, with a note
+/// for the user: `embedded` when a server is not installed and the backend was not chosen; another
+/// fault when the default one would hit a server that the run did not start. What the user chose
+/// and cannot have is a Failure: `invalid` (a process fault on one's own Redis) or `unavailable`.
+Backends open(harness::RunPlan& plan, harness::EventStream& events, Needs needs);
+
+}  // namespace lab::backends

@@ -1,0 +1,249 @@
+#include <fmt/format.h>
+
+#include "backends/open.h"
+#include "faults/proxy.h"
+
+namespace lab::backends {
+namespace {
+
+using faults::Damage;
+using faults::Fault;
+using harness::RunPlan;
+using harness::Timing;
+
+constexpr Nanos kSlow = 1s;
+constexpr std::uint64_t kGarbageOneByteIn = 500;
+
+Result<void> done() {
+  return {};
+}
+
+/// What a process fault needs of its victim: the server and the twin both have it.
+struct Victim {
+  std::function<Result<void>()> kill, start, pause, resume, save;
+};
+
+std::vector<Fault> process_faults(const std::string& fault, const Timing& timing,
+                                  const Victim& victim) {
+  const auto [begin, end] = timing.fault_window();
+  const auto during = [&, at = begin, length = end - begin](auto breaks, auto mends) {
+    return Fault{fault, "redis", at, length, breaks, mends};
+  };
+  if (fault == "redis-pause") return {during(victim.pause, victim.resume)};
+  if (fault == "redis-kill") return {during(victim.kill, victim.start)};
+  if (fault == "redis-old-dump") {
+    return {Fault{"redis-save", "redis", timing.warm_up, Nanos{}, victim.save, done},
+            during(victim.kill, victim.start)};
+  }
+  return {};
+}
+
+Damage damage_of(const std::string& fault) {
+  Damage damage;
+  if (fault == "redis-slow") damage.latency = kSlow;
+  if (fault == "redis-garbage") damage.corrupt_one_byte_in = kGarbageOneByteIn;
+  if (fault == "redis-cut") damage.refuse = true;
+  return damage;
+}
+
+std::vector<Fault> network_faults(const std::string& fault, const Timing& timing,
+                                  faults::FaultProxy* proxy) {
+  if (!is_network_fault(fault)) return {};
+  const bool resets = fault == "redis-reset" || fault == "redis-cut";
+  const auto begin = [proxy, fault, resets] {
+    proxy->set(damage_of(fault));
+    if (resets) proxy->reset_all();
+    return done();
+  };
+  const auto end = [proxy, fault] {
+    proxy->set({});
+    if (fault == "redis-reset") proxy->reset_all();
+    return done();
+  };
+  const auto window = timing.fault_window();
+  return {Fault{fault, "redis", window.begin, window.length(), begin, end}};
+}
+
+/// A Redis behind an address, with a proxy before it when the run's fault is one of the network.
+class AddressedRedis : public RedisBackend {
+ public:
+  AddressedRedis(infra::RedisAddress address, const RunPlan& plan)
+      : fault_(plan.fault), address_(std::move(address)) {
+    if (!is_network_fault(fault_)) return;
+    proxy_ = std::make_unique<faults::FaultProxy>(faults::FaultProxy::Options{
+        .upstream = {address_.unix_socket, address_.host, address_.port},
+        .listen_unix_socket = {},
+        .seed = plan.flags.seed});
+  }
+
+  std::unique_ptr<infra::Redis> client(infra::RedisOptions options) override {
+    infra::RedisAddress address = address_;
+    if (proxy_) {
+      address.unix_socket.clear();
+      address.host = proxy_->endpoint().host;
+      address.port = proxy_->endpoint().port;
+    }
+    return infra::connect_redis(address, options);
+  }
+
+  std::unique_ptr<infra::Redis> direct_client(infra::RedisOptions options) override {
+    return infra::connect_redis(address_, options);
+  }
+
+  std::vector<Fault> faults(const Timing& timing) override {
+    return network_faults(fault_, timing, proxy_.get());
+  }
+
+  std::vector<std::string> tool_arguments() const override {
+    if (!address_.password.empty()) return {};
+    if (!address_.unix_socket.empty()) return {"-s", address_.unix_socket};
+    return {"-h", address_.host, "-p", std::to_string(address_.port)};
+  }
+
+ protected:
+  std::string fault_;
+  infra::RedisAddress address_;
+  std::unique_ptr<faults::FaultProxy> proxy_;
+};
+
+class PrivateRedis : public AddressedRedis {
+ public:
+  PrivateRedis(std::unique_ptr<servers::RedisServer> server, const RunPlan& plan)
+      : AddressedRedis({.unix_socket = server->socket().string()}, plan),
+        server_(std::move(server)) {}
+
+  ~PrivateRedis() override { proxy_.reset(); }  // before the server that it forwards to
+
+  std::vector<Fault> faults(const Timing& timing) override {
+    if (!is_process_fault(fault_)) return AddressedRedis::faults(timing);
+    servers::RedisServer* server = server_.get();
+    return process_faults(fault_, timing,
+                          {.kill = [=] { return server->kill(); },
+                           .start = [=] { return server->start(); },
+                           .pause = [=] { return server->pause(); },
+                           .resume = [=] { return server->resume(); },
+                           .save = [this] { return save(); }});
+  }
+
+  harness::ServerUsed used() const override {
+    return {.kind = "redis",
+            .version = server_->version(),
+            .where = "private, Unix socket, removed on exit",
+            .pid = server_->pid(),
+            .durability =
+                fault_ == "redis-old-dump" ? "a snapshot when the load begins" : "none: a cache"};
+  }
+
+ private:
+  Result<void> save() {
+    auto saved = direct_client({})->command({"SAVE"});
+    if (!saved) return saved.error();
+    return {};
+  }
+
+  std::unique_ptr<servers::RedisServer> server_;
+};
+
+class UsersRedis : public AddressedRedis {
+ public:
+  using AddressedRedis::AddressedRedis;
+
+  harness::ServerUsed used() const override {
+    return {.kind = "redis",
+            .version = version_,
+            .where = address_.display() + ", yours",
+            .pid = 0,
+            .durability = "yours"};
+  }
+
+  /// The run flushes the database that it uses, so it takes only an empty one.
+  void require_empty() {
+    auto redis = direct_client({});
+    const infra::RedisCall patience{.timeout = 2s};
+    const auto size = redis->command({"DBSIZE"}, patience);
+    if (!size) {
+      throw Failure(Error{
+          ErrorCode::unavailable, Happened::no,
+          fmt::format("cannot use the Redis at {}: {}", address_.display(), size.error().message)});
+    }
+    if (size->integer != 0) {
+      throw Failure(Error{ErrorCode::unavailable, Happened::no,
+                          fmt::format("the Redis at {} holds {} keys in database {}; name an empty "
+                                      "one, as in redis://host/9: the run empties it",
+                                      address_.display(), size->integer, address_.database)});
+    }
+    if (const auto info = redis->command({"INFO", "server"}, patience)) {
+      const auto at = info->text.find("redis_version:");
+      if (at != std::string::npos)
+        version_ = info->text.substr(at + 14, info->text.find_first_of("\r\n", at) - at - 14);
+    }
+  }
+
+ private:
+  std::string version_ = "unknown version";
+};
+
+class TwinRedis : public RedisBackend {
+ public:
+  explicit TwinRedis(const RunPlan& plan) : fault_(plan.fault) {}
+
+  std::unique_ptr<infra::Redis> client(infra::RedisOptions) override { return twin_.client(); }
+  std::unique_ptr<infra::Redis> direct_client(infra::RedisOptions) override {
+    return twin_.client();
+  }
+
+  std::vector<Fault> faults(const Timing& timing) override {
+    const auto calling = [this](void (infra::EmbeddedRedis::*act)()) {
+      return [this, act] {
+        (twin_.*act)();
+        return done();
+      };
+    };
+    return process_faults(fault_, timing,
+                          {.kill = calling(&infra::EmbeddedRedis::kill),
+                           .start = calling(&infra::EmbeddedRedis::start),
+                           .pause = calling(&infra::EmbeddedRedis::pause),
+                           .resume = calling(&infra::EmbeddedRedis::resume),
+                           .save = calling(&infra::EmbeddedRedis::save)});
+  }
+
+  harness::ServerUsed used() const override {
+    return {.kind = "embedded cache",
+            .version = "in-process",
+            .where = fmt::format("this process, {:.0f} µs charged per round trip",
+                                 microseconds(options_.round_trip)),
+            .pid = 0,
+            .durability = "none: a cache"};
+  }
+
+  std::vector<std::string> tool_arguments() const override { return {}; }
+
+ private:
+  std::string fault_;
+  infra::EmbeddedRedis::Options options_;
+  infra::EmbeddedRedis twin_{options_};
+};
+
+}  // namespace
+
+std::unique_ptr<RedisBackend> private_redis(servers::Supervisor& supervisor, const RunPlan& plan) {
+  auto server = supervisor.redis({.snapshots = plan.fault == "redis-old-dump"});
+  if (!server) throw Failure(server.error());
+  return std::make_unique<PrivateRedis>(std::move(*server), plan);
+}
+
+std::unique_ptr<RedisBackend> embedded_redis(const RunPlan& plan) {
+  return std::make_unique<TwinRedis>(plan);
+}
+
+std::unique_ptr<RedisBackend> users_redis(const RunPlan& plan) {
+  auto address = infra::RedisAddress::parse(plan.flags.redis_url);
+  if (!address)
+    throw Failure(
+        Error{ErrorCode::invalid, Happened::no, "--redis-url: " + address.error().message});
+  auto redis = std::make_unique<UsersRedis>(*address, plan);
+  redis->require_empty();
+  return redis;
+}
+
+}  // namespace lab::backends
