@@ -25,8 +25,8 @@ struct RedisOptions {
   /// Connections are opened on first use, at most this many; a caller waits for a free one.
   std::size_t connections = 16;
   std::chrono::milliseconds connect_timeout{1000};
-  /// Calls of different threads share connections and are sent in batches (implicit pipelining): fewer system
-  /// calls, the same answers. A call that times out closes the connection it shared.
+  /// Calls of different threads share connections and are sent in batches (implicit pipelining):
+  /// fewer system calls, the same answers. A call that times out closes the connection it shared.
   bool batch_calls = false;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
-// SQL behind a small interface, over Poco::Data: SQLite (the embedded twin), MariaDB/MySQL and PostgreSQL.
-// The same statements run on all three; one contract suite too: tests/contract/sql_contract_test.cpp.
+// SQL behind a small interface, over Poco::Data: SQLite (the embedded twin), MariaDB/MySQL and
+// PostgreSQL. The same statements run on all three; one contract suite too:
+// tests/contract/sql_contract_test.cpp.
 
 #include <cstdint>
 #include <functional>
@@ -19,7 +20,8 @@ namespace lab::infra {
 enum class SqlEngine { sqlite, mariadb, postgres };
 std::string_view name(SqlEngine engine);
 
-using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string>;  // monostate is NULL
+using SqlValue =
+    std::variant<std::monostate, std::int64_t, double, std::string>;  // monostate is NULL
 using SqlRow = std::vector<SqlValue>;
 
 struct SqlResult {
@@ -35,33 +37,36 @@ struct SqlAddress {
   int port = 0;
   std::string user, password, database;  // the password is never logged
 
-  /// sqlite:///path, mysql://user:password@host[:port]/database, postgres://user:password@host[:port]/database
+  /// sqlite:///path, mysql://user:password@host[:port]/database,
+  /// postgres://user:password@host[:port]/database
   static Result<SqlAddress> parse(std::string_view url);
   std::string display() const;
 };
 
 struct SqlOptions {
-  std::size_t connections = 16;                    // opened on first use, at most this many
+  std::size_t connections = 16;                     // opened on first use, at most this many
   std::chrono::milliseconds acquire_timeout{5000};  // wait for a free connection, then `exhausted`
   std::chrono::milliseconds connect_timeout{2000};
 };
 
-/// One connection, for one thread at a time. Prepared statements only: every statement is prepared once per
-/// connection and then reused; values are bound, never pasted.
-/// Placeholders are written `?` for all engines.
-/// Errors: refused (no) · closed (statement: unknown) · conflict (deadlock, serialization failure, lock timeout,
-/// "database is locked", duplicate key; no) · invalid (bad SQL; no). `native_code` keeps MariaDB's errno or the SQLSTATE.
+/// One connection, for one thread at a time. Prepared statements only: every statement is prepared
+/// once per connection and then reused; values are bound, never pasted. Placeholders are written
+/// `?` for all engines. Errors: refused (no) · closed (statement: unknown) · conflict (deadlock,
+/// serialization failure, lock timeout, "database is locked", duplicate key; no) · invalid (bad
+/// SQL; no). `native_code` keeps MariaDB's errno or the SQLSTATE.
 class SqlConnection {
  public:
   virtual ~SqlConnection() = default;
-  virtual Result<SqlResult> run(std::string_view statement, std::initializer_list<SqlValue> values = {}) = 0;
+  virtual Result<SqlResult> run(std::string_view statement,
+                                std::initializer_list<SqlValue> values = {}) = 0;
   virtual Result<void> begin() = 0;
   virtual Result<void> commit() = 0;  // an error `closed` here is the classic unknown outcome
   virtual Result<void> rollback() = 0;
   virtual SqlEngine engine() const = 0;
 };
 
-/// A bounded pool of connections; thread-safe. A connection that broke is dropped, the next use opens a new one.
+/// A bounded pool of connections; thread-safe. A connection that broke is dropped, the next use
+/// opens a new one.
 class Sql {
  public:
   virtual ~Sql() = default;
@@ -73,7 +78,8 @@ class Sql {
   /// One statement on any free connection.
   Result<SqlResult> run(std::string_view statement, std::initializer_list<SqlValue> values = {});
 
-  /// begin, body, commit; rolled back when the body fails. Not retried: that is the caller's idea to have.
+  /// begin, body, commit; rolled back when the body fails. Not retried: that is the caller's idea
+  /// to have.
   Result<void> transaction(const std::function<Result<void>(SqlConnection&)>& body);
 };
 

@@ -1,0 +1,63 @@
+#include "infra/url.h"
+
+#include <Poco/Exception.h>
+#include <Poco/URI.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace lab::infra {
+namespace {
+
+/// The text without what stands between "//" and "@": also a URL that makes no sense may hold a
+/// password.
+std::string without_password(std::string_view text) {
+  const auto at = text.rfind('@');
+  if (at == std::string_view::npos) return std::string(text);
+  const auto start = text.find("//");
+  const bool has_scheme = start != std::string_view::npos && start < at;
+  return fmt::format("{}…{}", has_scheme ? text.substr(0, start + 2) : "", text.substr(at));
+}
+
+Error bad_url(std::string_view text, std::string_view why) {
+  return {ErrorCode::invalid, Happened::no,
+          fmt::format("address \"{}\": {}", without_password(text), why)};
+}
+
+Result<Url> take_apart(std::string_view text, const Poco::URI& uri) {
+  Url url;
+  url.scheme = uri.getScheme();
+  const std::string& user_info = uri.getUserInfo();
+  const auto colon = user_info.find(':');
+  url.user = user_info.substr(0, colon);
+  if (colon != std::string::npos) url.password = user_info.substr(colon + 1);
+  url.host = uri.getHost();
+  url.port = uri.getPort();
+  url.path = uri.getPath();
+  for (const auto& [key, value] : uri.getQueryParameters()) {
+    if (key != "socket") return bad_url(text, fmt::format("unknown parameter \"{}\"", key));
+    url.socket = value;
+  }
+  for (const std::string* part : {&url.user, &url.password, &url.host, &url.path, &url.socket}) {
+    if (part->find('\0') != std::string::npos) return bad_url(text, "contains a zero byte");
+  }
+  return url;
+}
+
+}  // namespace
+
+Result<Url> parse_url(std::string_view text, std::initializer_list<std::string_view> schemes) {
+  const auto scheme = text.substr(0, text.find("://"));
+  if (scheme.size() == text.size() ||
+      std::find(schemes.begin(), schemes.end(), scheme) == schemes.end()) {
+    return bad_url(text, fmt::format("must begin with {}://", fmt::join(schemes, ":// or ")));
+  }
+  try {
+    return take_apart(text, Poco::URI(std::string(text)));
+  } catch (const Poco::Exception& error) {
+    return bad_url(text, "is no URL");
+  }
+}
+
+}  // namespace lab::infra
