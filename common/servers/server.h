@@ -1,13 +1,14 @@
 #pragma once
 // Private servers: real Redis, MariaDB and PostgreSQL processes that belong to this run alone.
 //
-// A small supervisor process (bin/lab_supervisor) is their parent. It holds a pipe to the run; when the run goes,
-// even by kill -9, the supervisor kills every descendant and removes the folders, then goes too. If the supervisor itself
-// is killed, the kernel kills the servers (PR_SET_PDEATHSIG) and the next run removes the folders (their marker
-// names a process that is no more).
+// A small supervisor process (bin/lab_supervisor) is their parent. It holds a pipe to the run; when
+// the run goes, even by kill -9, the supervisor kills every descendant and removes the folders,
+// then goes too. If the supervisor itself is killed, the kernel kills the servers
+// (PR_SET_PDEATHSIG) and the next run removes the folders (their marker names a process that is no
+// more).
 //
-// Each server has a 0700 folder of its own and listens on a Unix socket in it and, when asked, on a port of
-// 127.0.0.1 that the kernel chose. Ready means: it answered its own protocol.
+// Each server has a 0700 folder of its own and listens on a Unix socket in it and, when asked, on a
+// port of 127.0.0.1 that the kernel chose. Ready means: it answered its own protocol.
 
 #include <chrono>
 #include <filesystem>
@@ -30,19 +31,21 @@ class Server {
   virtual int pid() const = 0;              // 0 while it is down
   virtual const std::filesystem::path& folder() const = 0;
 
-  virtual Result<void> start() = 0;   // waits until it answers; no-op when it runs
-  virtual Result<void> kill() = 0;    // SIGKILL to the whole tree, and reaped when this returns
-  virtual Result<void> pause() = 0;   // SIGSTOP to the whole tree: connects succeed, answers do not come
+  virtual Result<void> start() = 0;  // waits until it answers; no-op when it runs
+  virtual Result<void> kill() = 0;   // SIGKILL to the whole tree, and reaped when this returns
+  virtual Result<void>
+  pause() = 0;  // SIGSTOP to the whole tree: connects succeed, answers do not come
   virtual Result<void> resume() = 0;  // SIGCONT
   /// kill, then start. How long it was down, from the signal to the first answer.
   Result<Nanos> restart();
 };
 
 struct RedisServerOptions {
-  bool tcp = false;            // also listen on 127.0.0.1
-  bool append_only = false;    // AOF with `appendfsync`
+  bool tcp = false;          // also listen on 127.0.0.1
+  bool append_only = false;  // AOF with `appendfsync`
   std::string appendfsync = "everysec";
-  bool snapshots = false;      // loads dump.rdb at start when there is one; SAVE writes it (never by itself)
+  bool snapshots =
+      false;  // loads dump.rdb at start when there is one; SAVE writes it (never by itself)
 };
 
 class RedisServer : public Server {
@@ -58,15 +61,17 @@ struct SqlServerOptions {
 
 class SqlServer : public Server {
  public:
-  virtual std::filesystem::path socket() const = 0;  // MariaDB: the socket. PostgreSQL: the folder that holds it
-  virtual int port() const = 0;                      // PostgreSQL: names its socket file even without tcp
+  virtual std::filesystem::path socket()
+      const = 0;                 // MariaDB: the socket. PostgreSQL: the folder that holds it
+  virtual int port() const = 0;  // PostgreSQL: names its socket file even without tcp
   virtual std::string user() const = 0;
-  virtual std::string password() const = 0;  // made for this run; never on a command line or in a log
+  virtual std::string password()
+      const = 0;  // made for this run; never on a command line or in a log
   virtual std::string database() const = 0;
 };
 
-/// The run's connection to its supervisor. Make one early in main, before threads: it starts the supervisor.
-/// Throws Failure when the supervisor cannot be started.
+/// The run's connection to its supervisor. Make one early in main, before threads: it starts the
+/// supervisor. Throws Failure when the supervisor cannot be started.
 class Supervisor {
  public:
   Supervisor();
@@ -84,7 +89,7 @@ class Supervisor {
   class Channel;
 
  private:
-  std::unique_ptr<Channel> channel_;
+  std::shared_ptr<Channel> channel_;
 };
 
 /// What is installed, without starting anything: the program's path, or empty.
