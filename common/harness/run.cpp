@@ -65,6 +65,18 @@ std::string command_of(int argc, char** argv) {
   return text;
 }
 
+/// Notes come from whoever has something to say; the result keeps them all.
+class NoteKeeper : public EventReader {
+ public:
+  explicit NoteKeeper(std::vector<std::string>& notes) : notes_(notes) {}
+  void on(const Event& event) override {
+    if (event.type == "note") notes_.push_back(event.text("text"));
+  }
+
+ private:
+  std::vector<std::string>& notes_;
+};
+
 /// One run, from the flags to the exit status.
 class Run {
  public:
@@ -107,13 +119,11 @@ class Run {
     return wanted.empty() || std::find(wanted.begin(), wanted.end(), variant) != wanted.end();
   }
 
-  void note(std::string text) {
-    result_.notes.push_back(text);
-    events_.emit("note", {{"text", std::move(text)}});
-  }
+  void note(std::string text) { events_.emit("note", {{"text", std::move(text)}}); }
 
   void add_readers() {
     const Flags& flags = plan_.flags;
+    events_.add(std::make_shared<NoteKeeper>(result_.notes));
     if (!flags.json) {
       const char* no_color = std::getenv("NO_COLOR");
       const std::string term = std::getenv("TERM") ? std::getenv("TERM") : "dumb";
@@ -150,6 +160,7 @@ class Run {
   void open_world() {
     session_ = scenario_.open(plan_, events_);
     result_.fault = plan_.fault;
+    result_.backend = name(plan_.backend);
     result_.servers = session_->servers();
     result_.load = session_->load_in_words();
     result_.recording_cost_ns = recording_cost_ns();
