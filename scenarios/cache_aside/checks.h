@@ -1,0 +1,60 @@
+#pragma once
+// What must be true whatever happens, and what a fault run has to bring along to judge it.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/check.h"
+#include "harness/history.h"
+#include "observed_store.h"
+#include "workload.h"
+
+namespace cache_aside {
+
+/// A product as all nodes saw it after the writes had stopped, and as the database has it.
+struct AtRest {
+  ProductId id;
+  std::uint32_t node = 0;
+  std::int64_t cached_version = 0;
+  std::int64_t stored_version = 0;
+};
+
+struct Evidence {
+  lab::harness::History history;
+  std::map<std::int64_t, Product> initial;  // by id, before the first operation
+
+  // Staleness. B is how old a read may be and still come from a correct implementation. An entry
+  // lives `lifetime`; but the fill that wrote it may have landed as late as `slowest_fill` after
+  // its database read, and the write that it missed may have been acknowledged right after that
+  // read. So B = lifetime + slowest_fill, or 0 for a variant that promises every read to see what
+  // was acknowledged before.
+  lab::Nanos lifetime{};
+  lab::Nanos slowest_fill{};
+  bool at_once = false;
+  lab::Nanos bound() const { return at_once ? lab::Nanos{} : lifetime + slowest_fill; }
+
+  // The outage, empty when the run had none.
+  lab::harness::Window outage;
+  lab::Nanos cache_timeout{};
+  lab::Nanos store_p99{};     // of the database's own answers during the outage
+  lab::Nanos worst_hiccup{};  // the scheduler's latest wake-up during the outage
+
+  // Loads of the hot product while its entry expired, by node; empty where entries do not expire.
+  bool expires = false;
+  lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
+  std::vector<std::vector<StoreRead>> hot_loads;
+
+  std::vector<AtRest> at_rest;
+  lab::Nanos settled{};  // how long nothing was written before at_rest was taken
+};
+
+std::vector<lab::harness::Check<Evidence>> checks();
+
+/// The largest staleness seen: how long before the read began a newer version had been
+/// acknowledged. For the result's figures.
+lab::Nanos largest_staleness(const Evidence& evidence);
+/// The most loads of one node for one expiry; 0 without an expiry.
+std::size_t most_loads_per_expiry(const Evidence& evidence);
+
+}  // namespace cache_aside

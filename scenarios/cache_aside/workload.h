@@ -1,0 +1,50 @@
+#pragma once
+// Who asks for what: a shop in which 98 % of the operations read a product and 2 % change a price,
+// with a few products wanted by nearly everybody. The same for all variants.
+
+#include <atomic>
+#include <cstdint>
+
+#include "catalog.h"
+#include "harness/load.h"
+#include "harness/zipf.h"
+
+namespace cache_aside {
+
+/// The kinds of operation in this scenario's histories. key: the product. value: its version, as
+/// read or as written. aux: its price.
+enum Kind : std::uint16_t { kRead = 1, kWrite = 2 };
+
+inline constexpr std::int64_t kProducts = 400;  // the catalogue that clients ask for: ids 1 to 400
+inline constexpr std::int64_t kHotProduct =
+    401;  // asked for by everybody at once when its entry expires
+inline constexpr std::int64_t kRacedProduct =
+    402;  // and the following: one write against one slow reader each
+inline constexpr std::int64_t kRacedProducts = 5;
+inline constexpr std::int64_t kAllProducts = kProducts + 1 + kRacedProducts;
+
+inline constexpr std::uint32_t kNodes = 2;
+inline constexpr std::uint32_t kClients = 16;  // of the closed loops; half of them on each node
+inline constexpr double kWriteShare = 0.02;
+inline constexpr double kZipfExponent = 0.99;  // as in YCSB (Cooper et al. 2010)
+
+class Workload {
+ public:
+  explicit Workload(double write_share = kWriteShare)
+      : keys_(kProducts, kZipfExponent), write_share_(write_share) {}
+
+  /// One operation of the mix, on the client's node.
+  lab::harness::Operation operate(Catalog& node, lab::Random& random);
+
+  static lab::harness::Operation read(Catalog& node, ProductId id);
+  /// Sets a price that no other write of the run sets, so that a value read names the write that
+  /// made it.
+  lab::harness::Operation write(Catalog& node, ProductId id);
+
+ private:
+  lab::harness::Zipf keys_;
+  double write_share_;
+  std::atomic<std::int64_t> next_price_{1'000'000};
+};
+
+}  // namespace cache_aside
