@@ -8,6 +8,7 @@
 
 namespace lab::cli {
 
+inline constexpr int kPromiseBroken = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kEnvironment = 3;
 
@@ -19,5 +20,18 @@ int list(bool json);
 
 /// Becomes the scenario's program, with the flags as they were typed.
 int run(const std::string& scenario, const std::vector<std::string>& flags);
+
+struct TestOptions {
+  std::string preset = "release";  // of CMakePresets.json
+  std::string label;               // regular expression; empty: all
+  std::string name;                // regular expression; empty: all
+};
+
+/// Configures, builds and runs CTest on the preset.
+int test(const TestOptions& options);
+
+/// Rewrites the regions of the documents that are taken from sources and results (cli/docs.h). With
+/// `check` it changes nothing and returns 1 when a region is out of date.
+int docs(bool check);
 
 }  // namespace lab::cli

@@ -61,6 +61,19 @@ int main(int argc, char** argv) {
   running.add_option("scenario", scenario, "Which one, see: ./lab list")->required();
   running.add_option("flags", flags, "Passed on; what there is says: ./lab run NAME --help");
 
+  TestOptions tests;
+  auto& testing = add(app, "test", "Build and run the test suite", "test --preset dev --label core",
+                      [&] { status = test(tests); });
+  testing.add_option("--preset", tests.preset, "release, dev (ASan and UBSan), tsan or coverage")
+      ->capture_default_str();
+  testing.add_option("--label", tests.label, "Only tests whose label matches this expression");
+  testing.add_option("--name", tests.name, "Only tests whose name matches this expression");
+
+  bool check = false;
+  add(app, "docs", "Renew the generated parts of the documents", "docs --check", [&] {
+    status = docs(check);
+  }).add_flag("--check", check, "Change nothing; exit 1 when a part is out of date");
+
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && !words[0].starts_with('-')) {
     const auto names = command_names(app);

@@ -1,5 +1,5 @@
 #pragma once
-// Other programs: wait for them, read them, or become them.
+// Handing over to other programs. To read what one prints, see core/subprocess.h.
 
 #include <filesystem>
 #include <map>
@@ -10,27 +10,20 @@
 
 namespace lab::cli {
 
-/// The program's path or, without a slash, its name in PATH; then its arguments.
+/// The program's path, or its name in PATH; then its arguments.
 using Command = std::vector<std::string>;
-using Environment = std::map<std::string, std::string>;  // added to that of this process
 
-struct Output {
-  int status = 0;    // exit status; 128 + signal when a signal ended it
-  std::string text;  // its standard output
+struct CallOptions {
+  std::filesystem::path folder = {};              // where it runs; empty: where this process does
+  std::map<std::string, std::string> added = {};  // to this process's environment
+  bool output_to_stderr = false;                  // its result is not our result
 };
 
-/// Runs it to its end with this process's stdin, stdout and stderr. Returns its status (as in
-/// Output).
-Result<int> call(const Command& command, const std::filesystem::path& folder = {},
-                 const Environment& added = {});
-
-/// Runs it to its end and keeps its standard output; its stderr is passed on.
-Result<Output> read_output(const Command& command, const Environment& added = {});
+/// Runs it to its end on this process's stdin, stdout and stderr. Returns its exit status, or
+/// 128 + signal when a signal ended it.
+Result<int> call(const Command& command, const CallOptions& options = {});
 
 /// Becomes the program; returns only when that fails.
 Error become(const Command& command);
-
-/// Where PATH has the program, or empty.
-std::filesystem::path find_program(const std::string& name);
 
 }  // namespace lab::cli

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/process.h"
+#include "core/subprocess.h"
 #include "core/text.h"
 
 namespace lab::cli {
@@ -61,15 +61,15 @@ Result<std::string> find_scenario(const Project& project, const std::string& typ
 }
 
 Result<nlohmann::json> describe_scenario(const Project& project, const std::string& program) {
-  const auto output = read_output({(project.bin / program).string(), "--describe"});
+  const auto output = run_program({(project.bin / program).string(), "--describe"}, 10s);
   if (!output) return output.error();
   auto description = nlohmann::json::parse(output->text, nullptr, /*allow_exceptions=*/false);
-  if (output->status == 0 && description.is_object()) {
+  if (output->exit_status == 0 && description.is_object()) {
     return {boost::system::in_place_value,
             std::move(description)};  // JSON would also convert to Error
   }
   return Error{ErrorCode::protocol, Happened::no,
-               fmt::format("{} --describe exited with {} and {}", program, output->status,
+               fmt::format("{} --describe exited with {} and {}", program, output->exit_status,
                            description.is_object() ? "an object" : "no JSON object")};
 }
 
