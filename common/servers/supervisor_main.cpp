@@ -69,7 +69,7 @@ std::vector<char*> c_strings(std::vector<std::string>& strings) {
 
 /// What the new process says through a pipe when it could not become the server.
 struct SpawnFailure {
-  char step[48];
+  char step[96];
   int error;
 };
 
@@ -121,7 +121,7 @@ void connect_streams(const std::string& log, int report) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) ::_exit(127);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (::chdir(spawn.folder.c_str()) != 0) fail(report, "enter its folder");
+  if (::chdir(spawn.folder.c_str()) != 0) fail(report, "reach its folder (see LAB_TMPDIR)");
   connect_streams(spawn.log, report);
   ::execve(spawn.arguments[0].c_str(), c_strings(spawn.arguments).data(),
            c_strings(spawn.environment).data());
