@@ -21,6 +21,8 @@ struct AtRest {
 };
 
 struct Evidence {
+  explicit Evidence(lab::Instant zero) : history(zero, 0) {}
+
   lab::harness::History history;
   std::map<std::int64_t, Product> initial;  // by id, before the first operation
 

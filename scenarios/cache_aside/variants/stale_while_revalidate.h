@@ -36,9 +36,15 @@ class StaleWhileRevalidate : public Catalog {
   }
 
  private:
+  /// Both look again first: another load may have landed since the caller looked.
   Result<Product> load_if_absent(ProductId id) {
     if (const auto cached = cache_.get(id); cached && *cached) return **cached;
     return load_and_fill(id);
+  }
+
+  void refresh_if_stale(ProductId id) {
+    const auto entry = cache_.get_entry(id);
+    if (entry && !(*entry && (*entry)->is_fresh())) (void)load_and_fill(id);
   }
 
   Result<Product> load_and_fill(ProductId id) {
@@ -62,8 +68,8 @@ class StaleWhileRevalidate : public Catalog {
   CircuitBreaker breaker_;
   Flights flights_;
   std::atomic<std::uint64_t> fills_{0};
-  BackgroundLoader background_{
-      [this](ProductId id) { (void)load_and_fill(id); }};  // last: its thread uses the others
+  // Last, because its thread uses the others.
+  BackgroundLoader background_{[this](ProductId id) { refresh_if_stale(id); }};
 };
 
 }  // namespace cache_aside

@@ -1,0 +1,372 @@
+#include "fault_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+#include "core/stop.h"
+#include "harness/load.h"
+#include "nodes.h"
+#include "product_cache.h"
+
+namespace cache_aside {
+namespace {
+
+using lab::Instant;
+using lab::Nanos;
+using lab::now;
+using namespace lab::harness;
+using namespace std::chrono_literals;
+
+constexpr double kRate = 1500;
+constexpr std::uint32_t kInFlight = 32;
+constexpr Nanos kSlowQuery =
+    5ms;  // in the expiry probe: long enough for clients to meet in one load
+
+/// A run in the making: what is collected on the way to the checks.
+class FaultRun {
+ public:
+  FaultRun(const Setting& setting, EventStream& events)
+      : setting_(setting),
+        events_(events),
+        nodes_(setting, Nodes::Path::as_the_fault_needs),
+        zero_(now()),
+        evidence_(zero_) {}
+
+  TrialReport run() {
+    empty_cache(setting_);
+    take_snapshot();
+    hot_entry_expires();
+    load_with_fault();
+    slow_reader_meets_writer();
+    rest_and_compare();
+    return report();
+  }
+
+ private:
+  void phase(const char* name) {
+    events_.emit("phase", {{"variant", setting_.recipe.variant}, {"name", std::string(name)}});
+  }
+
+  void take_snapshot() {
+    const auto all = setting_.products.find_all();
+    if (!all) throw lab::Failure(all.error());
+    for (const auto& product : *all) evidence_.initial[product.id.value] = product;
+  }
+
+  /// 16 clients ask for one product for two and a half times its TTL, while the database is slow.
+  void hot_entry_expires() {
+    evidence_.expires = setting_.recipe.expires;
+    evidence_.expiry_interval = setting_.times.ttl / 2;
+    if (!evidence_.expires) return;
+    phase("expiry of a hot entry");
+    const ProductId hot{kHotProduct};
+    for (std::uint32_t node = 0; node < kNodes; ++node) (void)nodes_.catalog(node).read(hot);
+    for (std::uint32_t node = 0; node < kNodes; ++node) nodes_.store(node).start_recording();
+    nodes_.set_extra_latency(kSlowQuery);
+    const ClosedLoad load{.clients = kClients,
+                          .duration = setting_.times.ttl * 5 / 2,
+                          .seed = setting_.plan.flags.seed};
+    evidence_.history.append(closed_loop(zero_, load, [&](std::uint32_t client, lab::Random&) {
+      return Workload::read(nodes_.catalog(client), hot);
+    }));
+    nodes_.set_extra_latency(Nanos{});
+    for (std::uint32_t node = 0; node < kNodes; ++node)
+      evidence_.hot_loads.push_back(nodes_.store(node).stop_recording());
+  }
+
+  void load_with_fault() {
+    phase("load with fault");
+    const Timing& timing = setting_.plan.timing;
+    const HiccupMeter hiccups;
+    for (std::uint32_t node = 0; node < kNodes; ++node) nodes_.store(node).start_recording();
+    load_began_ = now() - zero_;
+    lab::faults::FaultPlan plan(setting_.backends.redis->faults(timing));
+    plan.start(now(), [&](const lab::faults::FaultRecord& fault, bool ended) {
+      events_.emit("fault", {{"variant", setting_.recipe.variant},
+                             {"name", fault.name},
+                             {"target", fault.target},
+                             {"state", std::string(ended ? "ended" : "began")}});
+    });
+    const OpenLoad load{.operations_per_second = kRate,
+                        .in_flight = kInFlight,
+                        .duration = timing.load(),
+                        .seed = setting_.plan.flags.seed};
+    load_ = {load_began_, load_began_ + timing.load()};
+    evidence_.history.append(open_loop(zero_, load, [&](std::uint32_t client, lab::Random& random) {
+      return workload_.operate(nodes_.catalog(client), random);
+    }));
+    keep_faults(plan.finish());
+    keep_store_times(hiccups);
+  }
+
+  void keep_faults(const std::vector<lab::faults::FaultRecord>& records) {
+    for (const auto& record : records) {
+      if (!record.error.empty()) throw lab::Failure("fault " + record.name + ": " + record.error);
+      faults_.push_back({record.name, record.target, setting_.recipe.variant,
+                         lab::milliseconds(load_began_ + record.began),
+                         lab::milliseconds(load_began_ + record.ended), record.error});
+      if (record.name == setting_.plan.fault)
+        evidence_.outage = {load_began_ + record.began, load_began_ + record.ended};
+    }
+  }
+
+  /// How fast the database itself was while Redis was away, and what the scheduler did meanwhile.
+  void keep_store_times(const HiccupMeter& hiccups) {
+    const Instant begin = zero_ + evidence_.outage.begin, end = zero_ + evidence_.outage.end;
+    Histogram during;
+    for (std::uint32_t node = 0; node < kNodes; ++node) {
+      for (const auto& read : nodes_.store(node).stop_recording()) {
+        if (read.began < end && read.ended > begin) during.record(read.ended - read.began);
+      }
+    }
+    evidence_.store_p99 = during.percentile(0.99);
+    evidence_.worst_hiccup = hiccups.worst(begin, end);
+    evidence_.cache_timeout = setting_.times.cache_timeout;
+  }
+
+  /// The race that invalidation alone loses: a reader has the old row in its hand while a writer
+  /// commits the new one and invalidates; then the reader fills the cache.
+  void slow_reader_meets_writer() {
+    phase("slow reader against writer");
+    const auto direct = setting_.backends.redis->direct_client();
+    for (std::int64_t i = 0; i < kRacedProducts && !lab::stop_requested(); ++i) {
+      const ProductId id{kRacedProduct + i};
+      (void)direct->del({key_of(id)});
+      nodes_.store(0).hold_next_reader_of(id);
+      auto reader = std::async(std::launch::async, [&] {
+        return timed([&] { return Workload::read(nodes_.catalog(0), id); });
+      });
+      raced_ += nodes_.store(0).wait_until_held(2s) ? 1 : 0;
+      keep(timed([&] { return workload_.write(nodes_.catalog(1), id); }));
+      nodes_.store(0).release();
+      keep(reader.get());
+      for (std::uint32_t node = 0; node < kNodes; ++node)
+        keep(timed([&] { return Workload::read(nodes_.catalog(node), id); }));
+    }
+  }
+
+  template <class Operate>
+  Operation timed(const Operate& operate) const {
+    const Nanos invoked = now() - zero_;
+    Operation op = operate();
+    op.planned = op.invoked = invoked;
+    op.returned = now() - zero_;
+    return op;
+  }
+
+  void keep(const Operation& op) { probes_.log(0).push_back(op); }
+
+  /// B, from what was seen: see Evidence.
+  void derive_bound() {
+    using Freshness = Recipe::Freshness;
+    const auto& [plan, backends, products, recipe, times] = setting_;
+    const bool deletes_can_be_lost =
+        plan.fault != "none" && plan.fault != "redis-kill" && plan.fault != "redis-pause";
+    evidence_.at_once = recipe.freshness == Freshness::at_once ||
+                        (recipe.freshness == Freshness::at_once_unless && !deletes_can_be_lost);
+    evidence_.lifetime = recipe.freshness == Freshness::within_stale
+                             ? times.ttl * 11 / 10 + times.stale_for
+                             : times.ttl;
+    // A fill is part of a read, or follows a load in the background within the cache's time limit;
+    // and one that was sent to a Redis that did not answer lands when it does.
+    evidence_.slowest_fill = evidence_.outage.length() + times.cache_timeout;
+    evidence_.history.for_each([&](const Operation& op) {
+      evidence_.slowest_fill =
+          std::max(evidence_.slowest_fill, op.kind == kRead ? op.duration() : Nanos{});
+    });
+  }
+
+  void rest_and_compare() {
+    evidence_.history.append(probes_);
+    derive_bound();
+    phase("rest, then compare");
+    evidence_.settled = evidence_.bound();
+    if (!lab::sleep_for(evidence_.settled + (evidence_.at_once ? 0ms : 5ms))) return;
+    const auto stored = setting_.products.find_all();
+    if (!stored) throw lab::Failure(stored.error());
+    History at_rest(zero_);
+    for (const auto& product : *stored) {
+      for (std::uint32_t node = 0; node < kNodes; ++node) {
+        const Operation read =
+            timed([&] { return Workload::read(nodes_.catalog(node), product.id); });
+        at_rest.log(0).push_back(read);
+        if (read.outcome == Outcome::ok)
+          evidence_.at_rest.push_back({product.id, node, read.value, product.version});
+      }
+    }
+    evidence_.history.append(at_rest);
+  }
+
+  std::vector<Guard> guards() const {
+    const auto in_load = [&](const Operation& op) { return load_.contains(op.planned); };
+    const auto reads = [&](const Window& window) {
+      return evidence_.history.count([&](const Operation& op) {
+        return op.kind == kRead && op.outcome == Outcome::ok && window.contains(op.planned);
+      });
+    };
+    const std::size_t operations = evidence_.history.count(in_load);
+    const std::size_t writes = evidence_.history.count(
+        [](const Operation& op) { return op.kind == kWrite && op.outcome == Outcome::ok; });
+    const auto planned = static_cast<std::size_t>(kRate * lab::seconds(load_.length()));
+    std::vector<Guard> guards{
+        {"enough operations", operations * 2 >= planned,
+         fmt::format("{} of about {} planned", operations, planned)},
+        {"writes were acknowledged", writes >= 5, fmt::format("{}", writes)},
+        {"every race took place", raced_ == kRacedProducts,
+         fmt::format("{} of {}", raced_, kRacedProducts)},
+    };
+    if (setting_.plan.fault == "none") return guards;
+    const std::size_t hit =
+        evidence_.history.count([&](const Operation& op) { return evidence_.outage.overlaps(op); });
+    const std::size_t after = reads({evidence_.outage.end, load_.end});
+    guards.push_back(
+        {"the fault overlapped operations in flight", hit > 0, fmt::format("{} operations", hit)});
+    guards.push_back({"reads succeeded before the fault",
+                      reads({load_.begin, evidence_.outage.begin}) > 0, "none"});
+    guards.push_back(
+        {"reads succeeded after the fault", after > 0, fmt::format("{} reads", after)});
+    return guards;
+  }
+
+  TrialReport report() {
+    const History& history = evidence_.history;
+    const auto one = [](std::string name, std::string unit, Better better, double value) {
+      return Metric{std::move(name), std::move(unit), better, {value}};
+    };
+    TrialReport report;
+    report.checks = judge_all(checks(), evidence_);
+    report.guards = guards();
+    report.faults = faults_;
+    report.metrics = {
+        one("staleness_max_ms", "ms", Better::lower,
+            lab::milliseconds(largest_staleness(evidence_))),
+        one("staleness_bound_ms", "ms", Better::neither, lab::milliseconds(evidence_.bound()))};
+    if (evidence_.expires) {
+      report.metrics.push_back(one("loads_per_expiry", "1", Better::lower,
+                                   static_cast<double>(most_loads_per_expiry(evidence_))));
+    }
+    if (evidence_.outage.length() > Nanos{}) {
+      const auto in_outage = [&](const Operation& op) {
+        return op.kind == kRead && evidence_.outage.contains(op.planned);
+      };
+      const auto reads = history.latencies(in_outage);
+      const auto failed = history.count(
+          [&](const Operation& op) { return in_outage(op) && op.outcome != Outcome::ok; });
+      report.metrics.push_back(
+          one("outage_reads", "1", Better::neither, static_cast<double>(reads.count())));
+      report.metrics.push_back(
+          one("outage_failed_reads", "1", Better::lower, static_cast<double>(failed)));
+      report.metrics.push_back(one("outage_read_p99_ms", "ms", Better::lower,
+                                   lab::milliseconds(reads.percentile(0.99))));
+      report.metrics.push_back(
+          one("outage_longest_read_ms", "ms", Better::lower, lab::milliseconds(reads.max())));
+      report.histograms["outage_read"] = reads;
+    }
+    report.timeseries = timeseries();
+    return report;
+  }
+
+  std::vector<TimePoint> timeseries() const {
+    constexpr Nanos kStep = 50ms;
+    std::vector<TimePoint> points;
+    for (Nanos t = load_.begin; t < load_.end; t += kStep) {
+      const Window step{t, t + kStep};
+      const auto within = [&](const Operation& op) {
+        return op.kind == kRead && step.contains(op.planned);
+      };
+      const Histogram latencies = evidence_.history.latencies(within);
+      const auto failed = evidence_.history.count(
+          [&](const Operation& op) { return within(op) && op.outcome != Outcome::ok; });
+      const bool faulty = evidence_.outage.begin < step.end && evidence_.outage.end > step.begin;
+      points.push_back({lab::milliseconds(t - load_.begin), latencies.count(), failed,
+                        lab::microseconds(latencies.percentile(0.5)),
+                        lab::microseconds(latencies.percentile(0.99)),
+                        faulty ? setting_.plan.fault : ""});
+    }
+    return points;
+  }
+
+  const Setting& setting_;
+  EventStream& events_;
+  Nodes nodes_;
+  Instant zero_;
+  Workload workload_;
+  Evidence evidence_;
+  History probes_{zero_};
+  Window load_;
+  Nanos load_began_{};
+  std::vector<FaultTime> faults_;
+  std::int64_t raced_ = 0;
+};
+
+/// Reads only, from a warm cache, as fast as answers come.
+void measure_capacity(const Setting& setting, Nodes& nodes, std::uint64_t seed,
+                      RoundReport& report) {
+  Workload reads_only(0);
+  nodes.warm_up();
+  const ClosedLoad load{
+      .clients = kClients, .duration = setting.plan.timing.round / 2, .seed = seed};
+  const Instant zero = now();
+  const History history = closed_loop(zero, load, [&](std::uint32_t client, lab::Random& random) {
+    return reads_only.operate(nodes.catalog(client), random);
+  });
+  const Nanos took = now() - zero;
+  const std::size_t wrong =
+      history.count([](const Operation& op) { return op.outcome != Outcome::ok; });
+  if (wrong > 0)
+    report.spoiled = fmt::format("{} of {} reads of the speed run failed", wrong, history.size());
+  report.metrics.push_back({"reads_per_second",
+                            "1/s",
+                            Better::higher,
+                            {static_cast<double>(history.size()) / lab::seconds(took)}});
+}
+
+/// The mix of reads and writes at a fixed rate: latency from the planned start, and what the
+/// database still has to do.
+void measure_latency(const Setting& setting, Nodes& nodes, std::uint64_t seed,
+                     RoundReport& report) {
+  Workload mix;
+  const OpenLoad load{.operations_per_second = kRate,
+                      .in_flight = kInFlight,
+                      .duration = setting.plan.timing.round / 2,
+                      .seed = seed};
+  const std::uint64_t before = nodes.store_reads();
+  const History history = open_loop(now(), load, [&](std::uint32_t client, lab::Random& random) {
+    return mix.operate(nodes.catalog(client), random);
+  });
+  const Histogram reads = history.latencies([](const Operation& op) { return op.kind == kRead; });
+  if (reads.empty()) return;
+  const auto per_read =
+      static_cast<double>(nodes.store_reads() - before) / static_cast<double>(reads.count());
+  report.metrics.push_back(
+      {"read_p50_us", "us", Better::lower, {lab::microseconds(reads.percentile(0.50))}});
+  report.metrics.push_back(
+      {"read_p99_us", "us", Better::lower, {lab::microseconds(reads.percentile(0.99))}});
+  report.metrics.push_back({"store_reads_per_read", "1", Better::lower, {per_read}});
+  report.histograms["read"] = reads;
+}
+
+}  // namespace
+
+double fault_run_rate() {
+  return kRate;
+}
+
+TrialReport run_with_fault(const Setting& setting, EventStream& events) {
+  return FaultRun(setting, events).run();
+}
+
+RoundReport run_timed_round(const Setting& setting, int index) {
+  RoundReport report;
+  empty_cache(setting);
+  Nodes nodes(setting, Nodes::Path::direct);
+  const std::uint64_t seed = setting.plan.flags.seed * 1000 + static_cast<std::uint64_t>(index);
+  measure_capacity(setting, nodes, seed, report);
+  measure_latency(setting, nodes, seed, report);
+  return report;
+}
+
+}  // namespace cache_aside

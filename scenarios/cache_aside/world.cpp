@@ -1,0 +1,131 @@
+#include "world.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <thread>
+
+#include "core/subprocess.h"
+#include "domain/seed.h"
+#include "fault_run.h"
+#include "infra/product_repository.h"
+
+namespace cache_aside {
+namespace {
+
+using lab::Nanos;
+using namespace lab::harness;
+using namespace std::chrono_literals;
+
+/// The client gets few enough connections that both nodes of all variants fit into a database's
+/// default limit.
+constexpr std::size_t kSqlConnections = 40;
+
+class World : public Session {
+ public:
+  World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes)
+      : backends_(lab::backends::open(plan, events, {.redis = true, .sql = true})),
+        plan_(plan),
+        recipes_(std::move(recipes)),
+        times_(choose_times(plan.flags.quick)),
+        sql_(backends_.sql->connect({.connections = kSqlConnections})),
+        products_(lab::infra::sql_product_repository(*sql_)) {
+    if (auto seeded = lab::infra::insert_products(
+            *sql_, lab::domain::seed_products(kAllProducts, plan.flags.seed));
+        !seeded) {
+      throw lab::Failure(seeded.error());
+    }
+  }
+
+  std::vector<ServerUsed> servers() const override {
+    return {backends_.redis->used(), backends_.sql->used()};
+  }
+
+  std::string load_in_words() const override {
+    return fmt::format(
+        "fault run: open loop, {:.0f} op/s on {} nodes, {:.0f} % writes, Zipf {} over {} products, "
+        "TTL {} ms; "
+        "speed: {} clients, closed loop, warm cache",
+        fault_run_rate(), kNodes, 100 * kWriteShare, kZipfExponent, kProducts, times_.ttl.count(),
+        kClients);
+  }
+
+  TrialReport trial(const Variant& variant, EventStream& events) override {
+    return run_with_fault(setting(variant), events);
+  }
+
+  RoundReport round(const Variant& variant, int index) override {
+    return run_timed_round(setting(variant), index);
+  }
+
+  std::vector<Limit> limits(int) override {
+    Limit limit{.name = fmt::format("redis-benchmark -c {} -t get", kClients),
+                .metric = "reads_per_second",
+                .unit = "1/s",
+                .samples = {},
+                .best = {},
+                .ratio = {}};
+    const auto address = backends_.redis->tool_arguments();
+    if (address.empty()) return {};
+    std::vector<std::string> argv{"redis-benchmark"};
+    argv.insert(argv.end(), address.begin(), address.end());
+    const char* const requests = plan_.flags.quick ? "5000" : "20000";
+    for (const char* word : {"-c", "16", "-t", "get", "-n", requests, "--csv"})
+      argv.emplace_back(word);
+    const auto output = lab::run_program(argv, 20s);
+    const double rate = output ? requests_per_second(output->text) : 0;
+    if (rate <= 0) return {};
+    limit.samples = {rate};
+    return {limit};
+  }
+
+ private:
+  static Times choose_times(bool quick) {
+    if (quick) return {.ttl = 150ms, .stale_for = 75ms, .cache_timeout = 50ms, .lease = 200ms};
+    return {.ttl = 500ms, .stale_for = 250ms, .cache_timeout = 50ms, .lease = 500ms};
+  }
+
+  Setting setting(const Variant& variant) {
+    for (const auto& recipe : recipes_) {
+      if (recipe.variant == variant.name) return {plan_, backends_, *products_, recipe, times_};
+    }
+    throw lab::Failure("no recipe for variant " + variant.name);
+  }
+
+  /// The second line of redis-benchmark's CSV: "GET","93457.94",…
+  static double requests_per_second(const std::string& csv) {
+    const auto line = csv.find("\"GET\",\"");
+    if (line == std::string::npos) return 0;
+    double rate = 0;
+    std::from_chars(csv.data() + line + 7, csv.data() + csv.size(), rate);
+    return rate;
+  }
+
+  lab::backends::Backends backends_;
+  RunPlan plan_;
+  std::vector<Recipe> recipes_;
+  Times times_;
+  std::unique_ptr<lab::infra::Sql> sql_;
+  std::unique_ptr<ProductRepository> products_;
+};
+
+}  // namespace
+
+Timing timing(const Flags& flags) {
+  Timing timing;
+  const Nanos load = flags.duration.value_or(flags.quick ? 700ms : 2000ms);
+  timing.warm_up = load / 7;
+  timing.steady = load * 2 / 7;
+  timing.fault = load * 2 / 7;
+  timing.recovery = load * 2 / 7;
+  timing.round = flags.quick ? 60ms : 400ms;
+  timing.rounds = 9;
+  return timing;
+}
+
+std::unique_ptr<Session> open_world(RunPlan& plan, EventStream& events,
+                                    std::vector<Recipe> recipes) {
+  return std::make_unique<World>(plan, events, std::move(recipes));
+}
+
+}  // namespace cache_aside
