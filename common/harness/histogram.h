@@ -21,23 +21,28 @@ class Histogram {
 
   std::uint64_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
-  Nanos min() const;  // exact; zero when empty
-  Nanos max() const;  // exact; zero when empty
-  double mean_ns() const;
-  double stddev_ns() const;
+  Nanos min() const;         // exact; zero when empty
+  Nanos max() const;         // exact; zero when empty
+  double mean_ns() const;    // exact
+  double stddev_ns() const;  // exact, of the population
 
-  /// The smallest recorded value (to bucket precision) with at least `fraction` of all values at or
-  /// below it. fraction in [0, 1]; zero when empty.
+  /// The smallest recorded value with at least `fraction` of all values at or below it, or at most
+  /// 1 % more. fraction in [0, 1]; zero when empty.
   Nanos percentile(double fraction) const;
 
   /// HdrHistogram's classic percentile table, values in microseconds; its plotters read it.
   void write_hgrm(std::ostream& out) const;
 
  private:
+  using Wide = unsigned __int128;  // sums of squares stay exact, so merging in any order is equal
+
+  Nanos value_of(std::size_t bucket) const;
+  void write_percentiles(std::ostream& out) const;
+
   std::vector<std::uint64_t> counts_;  // grown on demand
   std::uint64_t count_ = 0;
   Nanos min_{}, max_{};
-  double sum_ = 0, sum_of_squares_ = 0;
+  Wide sum_ = 0, sum_of_squares_ = 0;
 };
 
 }  // namespace lab::harness

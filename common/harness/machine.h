@@ -6,6 +6,7 @@
 
 namespace lab::harness {
 
+/// What could not be found out is empty or 0.
 struct Machine {
   std::string cpu;  // "Intel(R) Xeon(R) … @ 2.30GHz"
   int cpus = 0;     // usable by this process
@@ -20,11 +21,11 @@ struct Machine {
 };
 Machine this_machine();
 
-/// The repository's commit at build time or, in a checkout, now; "+" when the tree has changes;
-/// "unknown" elsewhere.
+/// The repository's commit, seven digits, as the checkout has it now, "+" when its tree has
+/// changes; without a checkout the one it was built from, else "unknown". Asked once per process.
 std::string commit();
 
-/// Only a release build without sanitizers may write results/reference.
+/// Only a release build without sanitizers or coverage may write results/reference.
 bool may_measure();
 
 /// Where processes run, the same for all variants. Core placement alone moves ping-pong numbers
@@ -34,7 +35,13 @@ struct Placement {
   std::vector<int> servers;  // the servers it started
   std::string text;          // "load on CPU 0, servers on CPU 1"
 };
+
+/// Servers get the last usable CPU, the upper half when there are four or more; with a single one
+/// all share it.
 Placement choose_placement();
+Placement choose_placement(const std::vector<int>& usable_cpus);
+
+/// Moves every thread of this process; threads and children made later inherit it.
 void apply_to_this_process(const Placement& placement);
 
 }  // namespace lab::harness

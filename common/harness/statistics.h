@@ -2,23 +2,24 @@
 // Numbers as the lab reports them: medians with their spread, and two variants compared by a ratio
 // with an interval.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 
 namespace lab::harness {
 
 struct Summary {
   double median = 0;
-  double low = 0,
-         high = 0;  // first and third quartile (linear interpolation); all values when n < 4
+  /// First and third quartile (linear interpolation between ranks); smallest and largest value when
+  /// n < 4.
+  double low = 0, high = 0;
   std::size_t n = 0;
 };
-Summary summarize(std::span<const double> samples);
+Summary summarize(std::span<const double> samples);  // all zero when there are none
 
 /// How many times larger a is than b, from rounds in which both ran one after the other (paired by
-/// index). The interval is a 95 % percentile bootstrap (Efron 1979) over the rounds' ratios'
-/// median, 2,000 resamples, seeded.
+/// index; a round in which b is 0 is left out). The value is the median of the rounds' ratios, the
+/// interval its 95 % percentile bootstrap (Efron 1979), 2,000 resamples, seeded.
 struct Ratio {
   double value = 0;
   double low = 0, high = 0;
@@ -29,7 +30,7 @@ struct Ratio {
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b, std::uint64_t seed);
 
 /// The upper end of the 95 % interval for a proportion after 0 events in n trials: 3/n (rule of
-/// three).
+/// three), at most 1.
 double rule_of_three(std::size_t n);
 
 }  // namespace lab::harness

@@ -17,7 +17,7 @@ class Zipf {
   std::uint64_t operator()(Random& random) const;
 
  private:
-  double h(double x) const;
+  double h(double x) const;  // the integral of x^-exponent
   double h_inverse(double x) const;
 
   double n_, exponent_;
