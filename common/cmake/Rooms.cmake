@@ -12,19 +12,27 @@ endfunction()
 # What `./lab run` needs built: the scenarios, the supervisor of their servers, and `lab` itself.
 add_custom_target(lab_programs)
 
-# lab_scenario(NAME SOURCES file... [USES room...] [BENCH file])
-# Makes bin/NAME and, from BENCH, bin/NAME_bench on Google Benchmark.
+# lab_scenario(NAME MAIN file PARTS file... [USES room...] [BENCH file])
+# Makes bin/NAME from MAIN, bin/NAME_bench from BENCH (Google Benchmark), and the library lab_scenario_NAME from the
+# parts, which both share with the scenario's tests.
 function(lab_scenario name)
-  cmake_parse_arguments(scenario "" "BENCH" "SOURCES;USES" ${ARGN})
-  add_executable(${name} ${scenario_SOURCES})
-  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE lab::harness ${scenario_USES})
+  cmake_parse_arguments(scenario "" "MAIN;BENCH" "PARTS;USES" ${ARGN})
+  add_library(lab_scenario_${name} STATIC ${scenario_PARTS})
+  target_include_directories(lab_scenario_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(lab_scenario_${name} PUBLIC lab::harness ${scenario_USES})
+
+  add_executable(${name} ${scenario_MAIN})
+  target_link_libraries(${name} PRIVATE lab_scenario_${name})
   add_dependencies(${name} lab_supervisor)
   add_dependencies(lab_programs ${name})
   if(scenario_BENCH)
     add_executable(${name}_bench ${scenario_BENCH})
-    target_include_directories(${name}_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-    target_link_libraries(${name}_bench PRIVATE lab::harness ${scenario_USES} benchmark::benchmark)
+    target_link_libraries(${name}_bench PRIVATE lab_scenario_${name} benchmark::benchmark)
+    target_compile_definitions(${name}_bench PRIVATE LAB_BUILD_TYPE="${CMAKE_BUILD_TYPE}")
+    if(LAB_TESTS)  # smoke size: that it runs, not how fast
+      add_test(NAME ${name}_bench_smoke COMMAND ${name}_bench --benchmark_min_time=0.001)
+      set_tests_properties(${name}_bench_smoke PROPERTIES LABELS "scenario;bench" TIMEOUT 120)
+    endif()
   endif()
 endfunction()
 
