@@ -12,7 +12,8 @@ using harness::RunPlan;
 /// A database behind an address.
 class AddressedSql : public SqlBackend {
  public:
-  AddressedSql(infra::SqlAddress address, harness::ServerUsed used) : address_(std::move(address)), used_(std::move(used)) {}
+  AddressedSql(infra::SqlAddress address, harness::ServerUsed used)
+      : address_(std::move(address)), used_(std::move(used)) {}
 
   std::unique_ptr<infra::Sql> connect(infra::SqlOptions options) override {
     return infra::connect_sql(address_, options);
@@ -26,7 +27,8 @@ class AddressedSql : public SqlBackend {
     const auto migrated = infra::migrate(*sql, domain::migrations());
     if (migrated) return;
     throw Failure(Error{ErrorCode::unavailable, Happened::no,
-                        fmt::format("cannot prepare the database at {}: {}", address_.display(), migrated.error().message)});
+                        fmt::format("cannot prepare the database at {}: {}", address_.display(),
+                                    migrated.error().message)});
   }
 
  protected:
@@ -34,22 +36,25 @@ class AddressedSql : public SqlBackend {
   harness::ServerUsed used_;
 };
 
-/// Keeps what the address points to alive as long as it is used.
-template <class Owner>
-class OwningSql : public AddressedSql {
+/// A private server, alive as long as its address is used.
+class PrivateSql : public AddressedSql {
  public:
-  OwningSql(Owner owner, infra::SqlAddress address, harness::ServerUsed used)
-      : AddressedSql(std::move(address), std::move(used)), owner_(std::move(owner)) {}
+  PrivateSql(std::unique_ptr<servers::SqlServer> server, infra::SqlAddress address,
+             harness::ServerUsed used)
+      : AddressedSql(std::move(address), std::move(used)), server_(std::move(server)) {}
 
  private:
-  Owner owner_;
+  std::unique_ptr<servers::SqlServer> server_;
 };
 
 std::string durability_of(infra::SqlEngine engine) {
   switch (engine) {
-    case infra::SqlEngine::mariadb: return "every commit flushed (innodb_flush_log_at_trx_commit=1)";
-    case infra::SqlEngine::postgres: return "every commit flushed (synchronous_commit=on)";
-    case infra::SqlEngine::sqlite: return "write-ahead log";
+    case infra::SqlEngine::mariadb:
+      return "every commit flushed (innodb_flush_log_at_trx_commit=1)";
+    case infra::SqlEngine::postgres:
+      return "every commit flushed (synchronous_commit=on)";
+    case infra::SqlEngine::sqlite:
+      return "write-ahead log";
   }
   return {};
 }
@@ -79,24 +84,26 @@ std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, const R
                                  .where = "private, Unix socket, removed on exit",
                                  .pid = (*server)->pid(),
                                  .durability = durability_of(engine)};
-  return migrated(std::make_unique<OwningSql<std::unique_ptr<servers::SqlServer>>>(std::move(*server), address, used));
+  return migrated(std::make_unique<PrivateSql>(std::move(*server), address, used));
 }
 
 std::unique_ptr<SqlBackend> embedded_sql(servers::Supervisor& supervisor) {
   auto folder = supervisor.folder();
   if (!folder) throw Failure(folder.error());
-  const infra::SqlAddress address{.engine = infra::SqlEngine::sqlite, .path = (folder->path() / "lab.sqlite").string()};
+  const infra::SqlAddress address{.engine = infra::SqlEngine::sqlite,
+                                  .path = (*folder / "lab.sqlite").string()};
   const harness::ServerUsed used{.kind = "sqlite",
                                  .version = "embedded",
                                  .where = "this process, a file removed on exit",
                                  .pid = 0,
                                  .durability = durability_of(infra::SqlEngine::sqlite)};
-  return migrated(std::make_unique<OwningSql<servers::PrivateFolder>>(std::move(*folder), address, used));
+  return migrated(std::make_unique<AddressedSql>(address, used));
 }
 
 std::unique_ptr<SqlBackend> users_sql(const RunPlan& plan) {
   auto address = infra::SqlAddress::parse(plan.flags.sql_url);
-  if (!address) throw Failure(Error{ErrorCode::invalid, Happened::no, "--sql-url: " + address.error().message});
+  if (!address)
+    throw Failure(Error{ErrorCode::invalid, Happened::no, "--sql-url: " + address.error().message});
   const harness::ServerUsed used{.kind = std::string(infra::name(address->engine)),
                                  .version = "unknown version",
                                  .where = address->display() + ", yours",

@@ -86,6 +86,9 @@ class Supervisor {
   Result<std::unique_ptr<SqlServer>> mariadb(SqlServerOptions options = {});
   Result<std::unique_ptr<SqlServer>> postgres(SqlServerOptions options = {});
 
+  /// A 0700 folder for whatever else the run needs on disk; it goes when the supervisor goes.
+  Result<std::filesystem::path> folder();
+
   class Channel;
 
  private:
