@@ -11,6 +11,7 @@ namespace lab::cli {
 inline constexpr int kPromiseBroken = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kEnvironment = 3;
+inline constexpr int kInconclusive = 4;
 
 /// Prints "lab: MESSAGE" to stderr and returns the status, for `return complain(…)`.
 int complain(int status, std::string_view message);
@@ -20,6 +21,15 @@ int list(bool json);
 
 /// Becomes the scenario's program, with the flags as they were typed.
 int run(const std::string& scenario, const std::vector<std::string>& flags);
+
+/// Says what is installed, what is missing and how to get it: 0 when nothing is missing, else 3.
+int doctor();
+
+/// Runs the scenario twice, for CPU time and for heap growth, with gperftools. Leaves
+/// results/local/<scenario>/profile-<UTC>/ with cpu.txt, flame.svg and heap.txt; prints the top of
+/// both.
+int profile(const std::string& scenario, const std::string& variant,
+            const std::vector<std::string>& flags);
 
 struct TestOptions {
   std::string preset = "release";  // of CMakePresets.json

@@ -61,6 +61,18 @@ int main(int argc, char** argv) {
   running.add_option("scenario", scenario, "Which one, see: ./lab list")->required();
   running.add_option("flags", flags, "Passed on; what there is says: ./lab run NAME --help");
 
+  std::string variant;
+  auto& profiling =
+      add(app, "profile", "CPU profile, flame graph and heap growth of one variant",
+          "profile cache-aside --variant lease --quick",
+          [&] { status = profile(scenario, variant, app.get_subcommand("profile")->remaining()); });
+  profiling.add_option("scenario", scenario, "Which one, see: ./lab list")->required();
+  profiling.add_option("--variant", variant, "Which of its variants")->required();
+  profiling.allow_extras();
+
+  add(app, "doctor", "What is installed, what is missing and how to get it", "doctor",
+      [&] { status = doctor(); });
+
   TestOptions tests;
   auto& testing = add(app, "test", "Build and run the test suite", "test --preset dev --label core",
                       [&] { status = test(tests); });
