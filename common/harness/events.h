@@ -19,14 +19,17 @@ struct RunResult;
 using Field = std::variant<bool, std::int64_t, double, std::string>;
 
 /// Types and their fields:
-///   started   scenario question seed backend fault load estimated_s
+///   started   scenario question seed backend fault estimated_s
 ///   server    kind version pid where
-///   note      text                       something the user must know (a fault refused, a backend
-///   not there) trial     variant index of           a variant's fault run begins phase     variant
-///   name               warm-up, steady, fault, recovery, … sample    variant operations failed
-///   p50_us p99_us fault fault     variant name target state  state: began, ended check     variant
-///   name verdict witness round     index of                   a timed round begins finished
-///   verdict exit_status        and `result` is set
+///   load      text placement
+///   note      text                       something the user must know: a fault refused, a backend not there
+///   trial     variant index of           a variant's fault run begins
+///   phase     variant name               a part of the fault run begins
+///   fault     variant name target state  state: began, ended
+///   check     variant name verdict witness
+///   round     index of                   a timed round begins
+///   failed    text                       the environment failed: no server, no folder
+///   finished  verdict exit_status        and `result` is set
 struct Event {
   std::string type;
   std::vector<std::pair<std::string, Field>> fields;

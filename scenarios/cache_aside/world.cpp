@@ -29,12 +29,8 @@ class World : public Session {
         recipes_(std::move(recipes)),
         times_(choose_times(plan.flags.quick)),
         sql_(backends_.sql->connect({.connections = kSqlConnections})),
-        products_(lab::infra::sql_product_repository(*sql_)) {
-    if (auto seeded = lab::infra::insert_products(
-            *sql_, lab::domain::seed_products(kAllProducts, plan.flags.seed));
-        !seeded) {
-      throw lab::Failure(seeded.error());
-    }
+        products_(*sql_) {
+    seed();
   }
 
   std::vector<ServerUsed> servers() const override {
@@ -85,9 +81,17 @@ class World : public Session {
     return {.ttl = 500ms, .stale_for = 250ms, .cache_timeout = 50ms, .lease = 500ms};
   }
 
+  /// A database of the user's may hold the products of an earlier run.
+  void seed() {
+    auto emptied = sql_->run("DELETE FROM products");
+    if (!emptied) throw lab::Failure(emptied.error());
+    const auto products = lab::domain::seed_products(kAllProducts, plan_.flags.seed);
+    if (auto inserted = products_.insert(products); !inserted) throw lab::Failure(inserted.error());
+  }
+
   Setting setting(const Variant& variant) {
     for (const auto& recipe : recipes_) {
-      if (recipe.variant == variant.name) return {plan_, backends_, *products_, recipe, times_};
+      if (recipe.variant == variant.name) return {plan_, backends_, products_, recipe, times_};
     }
     throw lab::Failure("no recipe for variant " + variant.name);
   }
@@ -106,7 +110,7 @@ class World : public Session {
   std::vector<Recipe> recipes_;
   Times times_;
   std::unique_ptr<lab::infra::Sql> sql_;
-  std::unique_ptr<ProductRepository> products_;
+  lab::infra::SqlProductRepository products_;
 };
 
 }  // namespace
