@@ -18,6 +18,10 @@ endforeach()
 find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Data DataSQLite DataMySQL DataPostgreSQL)
 
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+# What Poco::Data's connectors stand on; their headers do not find them by themselves.
+pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
+pkg_check_modules(postgres REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.1)
 pkg_check_modules(profiler REQUIRED IMPORTED_TARGET libprofiler)
 

@@ -18,7 +18,8 @@ if(LAB_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_library(lab_options INTERFACE)
-target_compile_options(lab_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+target_compile_options(lab_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-missing-field-initializers)  # a designated initialiser leaves out what keeps its default
 target_include_directories(lab_options INTERFACE ${CMAKE_SOURCE_DIR}/common)
 
 if(LAB_SANITIZE)
