@@ -1,6 +1,6 @@
 #pragma once
-// The fault plan: what is done to the system, when, for how long. It is made from the seed before the run starts,
-// so the same seed always injects the same faults at the same planned times.
+// The fault plan: what is done to the system, when, for how long. It is made from the seed before
+// the run starts, so the same seed always injects the same faults at the same planned times.
 
 #include <functional>
 #include <memory>
@@ -12,7 +12,8 @@
 
 namespace lab::faults {
 
-/// One thing done to the system. `begin` breaks it, `end` mends it; both return when their effect is complete.
+/// One thing done to the system. `begin` breaks it, `end` mends it; both return when their effect
+/// is complete.
 struct Fault {
   std::string name;    // "redis-kill"
   std::string target;  // "redis"
@@ -29,8 +30,9 @@ struct FaultRecord {
   std::string error;       // why begin or end failed; empty when they did not
 };
 
-/// Carries out the faults at their times on a thread of its own. Every fault that began is ended, also when the run
-/// is stopped early: the destructor and stop() end it at once.
+/// A fault lasts its duration from when it really began; a beginning that failed is ended at once.
+/// Carries out the faults at their times on a thread of its own. Every fault that began is ended,
+/// also when the run is stopped early: the destructor and stop() end it at once.
 class FaultPlan {
  public:
   explicit FaultPlan(std::vector<Fault> faults);

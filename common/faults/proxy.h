@@ -1,7 +1,13 @@
 #pragma once
-// A proxy between a client and a server that damages the connection, after Toxiproxy's set of toxics.
-// It listens on a Unix socket or a kernel-chosen port of 127.0.0.1 and forwards bytes to the upstream address.
+// A proxy between a client and a server that damages the connection, after Toxiproxy's set of
+// toxics. It listens on a Unix socket or a kernel-chosen port of 127.0.0.1 and forwards bytes to
+// the upstream address.
+//
+// Each direction of a connection holds at most 64 KiB; when they are not taken away, the proxy
+// reads no further and the sender feels it. So at most 64 KiB per `latency` get through. A
+// half-close and a reset by one side are passed on to the other.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,14 +27,24 @@ struct Endpoint {
 /// The damage in force. All members are independent; the defaults pass everything on unharmed.
 /// A change applies at once, also to connections that are open.
 struct Damage {
-  Nanos latency{};                          // added to each direction's bytes, order kept
-  Nanos jitter{};                           // uniform in ±jitter around latency, from the seed
-  std::uint64_t bytes_per_second = 0;       // throttles each direction; 0: no limit
-  bool blackhole = false;                   // bytes are read and swallowed; nothing is answered, nothing closed
-  bool refuse = false;                      // new connections are turned down; open ones are not touched
-  std::size_t slice_bytes = 0;              // forwards at most so many bytes at once; 0: as they come
-  Nanos slice_delay{};                      // pause between slices
-  std::uint64_t corrupt_one_byte_in = 0;    // downstream bytes flipped at random, one in so many on average; 0: none
+  /// Added to each direction's bytes; their order is kept.
+  Nanos latency{};
+  /// Uniform in ±jitter around the latency, from the seed.
+  Nanos jitter{};
+  /// Throttles each direction of each connection; 0: no limit.
+  std::uint64_t bytes_per_second = 0;
+  /// Bytes are read and swallowed; nothing is answered, nothing is closed. When it is lifted, the
+  /// connection goes on without what it swallowed, so its stream has a hole.
+  bool blackhole = false;
+  /// New connections get ECONNREFUSED; open ones are not touched.
+  bool refuse = false;
+  /// Forwards at most so many bytes at once; 0: as they come.
+  std::size_t slice_bytes = 0;
+  /// Pause between slices.
+  Nanos slice_delay{};
+  /// Downstream bytes in which one bit is flipped, one in so many on average, from the seed, by the
+  /// connection's number and the byte's place in its stream; 0: none.
+  std::uint64_t corrupt_one_byte_in = 0;
 };
 
 /// Runs on a thread of its own (Boost.Asio inside); thread-safe.
@@ -46,13 +62,17 @@ class FaultProxy {
   FaultProxy& operator=(const FaultProxy&) = delete;
 
   Endpoint endpoint() const;
-  void set(Damage damage);
+  void set(Damage damage);  // in force when it returns
   Damage damage() const;
-  /// Closes every open connection on both sides: with RST over TCP, abruptly over a Unix socket. Returns how many.
+  /// Closes every open connection on both sides: with RST over TCP, abruptly over a Unix socket.
+  /// Returns how many.
   std::size_t reset_all();
 
   struct Counters {
-    std::uint64_t accepted = 0, refused = 0, resets = 0, bytes_up = 0, bytes_down = 0, bytes_corrupted = 0;
+    std::uint64_t accepted = 0;
+    std::uint64_t unreachable = 0;  // accepted, then reset: the upstream could not be reached
+    std::uint64_t resets = 0;       // connections that reset_all closed
+    std::uint64_t bytes_up = 0, bytes_down = 0, bytes_corrupted = 0;
   };
   Counters counters() const;
 
