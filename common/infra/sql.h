@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -24,9 +24,16 @@ using SqlValue =
     std::variant<std::monostate, std::int64_t, double, std::string>;  // monostate is NULL
 using SqlRow = std::vector<SqlValue>;
 
+/// What comes back: integers and booleans as std::int64_t, texts as std::string. Exact decimals (SUM of a BIGINT)
+/// come as std::int64_t when they are whole and as double when not; PostgreSQL's DOUBLE does the same, it cannot
+/// be told apart there. These two read a number either way; they throw std::bad_variant_access for NULL and text.
+std::int64_t as_integer(const SqlValue& value);
+double as_double(const SqlValue& value);
+
 struct SqlResult {
   std::vector<SqlRow> rows;
-  std::int64_t affected = 0;  // rows matched by an INSERT, UPDATE or DELETE
+  std::int64_t affected =
+      0;  // rows matched by an INSERT, UPDATE or DELETE; 0 when the statement returned rows
 };
 
 struct SqlAddress {
@@ -38,7 +45,8 @@ struct SqlAddress {
   std::string user, password, database;  // the password is never logged
 
   /// sqlite:///path, mysql://user:password@host[:port]/database,
-  /// postgres://user:password@host[:port]/database
+  /// postgres://user:password@host[:port]/database; the last two also with ?socket=/path.
+  /// Odd characters are %-encoded.
   static Result<SqlAddress> parse(std::string_view url);
   std::string display() const;
 };
@@ -51,14 +59,22 @@ struct SqlOptions {
 
 /// One connection, for one thread at a time. Prepared statements only: every statement is prepared
 /// once per connection and then reused; values are bound, never pasted. Placeholders are written
-/// `?` for all engines. Errors: refused (no) · closed (statement: unknown) · conflict (deadlock,
-/// serialization failure, lock timeout, "database is locked", duplicate key; no) · invalid (bad
-/// SQL; no). `native_code` keeps MariaDB's errno or the SQLSTATE.
+/// `?` for all engines.
+///
+/// Errors: refused (no) · timeout (connecting; no) · closed (statement: unknown) · conflict
+/// (deadlock, serialization failure, lock timeout, "database is locked", duplicate key; no) ·
+/// exhausted (no connection free, server or disk full; no) · invalid (bad SQL; no). `native_code`
+/// keeps MariaDB's errno, PostgreSQL's SQLSTATE or SQLite's result code.
+///
+/// Some errors end the transaction inside the server (all of them on PostgreSQL, a deadlock on
+/// MariaDB). From then on every statement, and commit(), return that same error until rollback().
 class SqlConnection {
  public:
   virtual ~SqlConnection() = default;
-  virtual Result<SqlResult> run(std::string_view statement,
-                                std::initializer_list<SqlValue> values = {}) = 0;
+  virtual Result<SqlResult> run(std::string_view statement, std::span<const SqlValue> values) = 0;
+  Result<SqlResult> run(std::string_view statement, std::initializer_list<SqlValue> values = {}) {
+    return run(statement, std::span(values.begin(), values.size()));
+  }
   virtual Result<void> begin() = 0;
   virtual Result<void> commit() = 0;  // an error `closed` here is the classic unknown outcome
   virtual Result<void> rollback() = 0;
@@ -75,7 +91,7 @@ class Sql {
   virtual Result<std::unique_ptr<SqlConnection>> acquire() = 0;
   virtual SqlEngine engine() const = 0;
 
-  /// One statement on any free connection.
+  /// One statement on any free connection, in a transaction of its own.
   Result<SqlResult> run(std::string_view statement, std::initializer_list<SqlValue> values = {});
 
   /// begin, body, commit; rolled back when the body fails. Not retried: that is the caller's idea
