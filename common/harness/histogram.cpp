@@ -28,11 +28,11 @@ std::uint64_t highest_in(std::size_t bucket) {
   return ((base + 1) << shift) - 1;
 }
 
-/// How far one line of the percentile table is from the next: five lines until the distance to 1
-/// has halved.
-double tick(double fraction) {
-  const double halvings = std::floor(std::log2(1.0 / (1.0 - fraction))) + 1;
-  return 1.0 / (kTicksPerHalfDistance * std::exp2(halvings));
+/// How far one line of the percentile table is from the next, in percent (in which the steps are
+/// exact): five lines until the distance to 100 has halved.
+double step_after(double percent) {
+  const double halvings = std::floor(std::log2(100 / (100 - percent))) + 1;
+  return 100 / (kTicksPerHalfDistance * std::exp2(halvings));
 }
 
 }  // namespace
@@ -114,15 +114,15 @@ void Histogram::write_hgrm(std::ostream& out) const {
 void Histogram::write_percentiles(std::ostream& out) const {
   if (empty()) return;
   std::uint64_t seen = 0;
-  double level = 0;
+  double percent = 0;
   for (std::size_t i = 0; i < counts_.size() && seen < count_; ++i) {
     if (counts_[i] == 0) continue;
     seen += counts_[i];
-    const double reached = static_cast<double>(seen) / static_cast<double>(count_);
-    while (level <= reached && level < 1) {
-      out << fmt::format("{:12.3f} {:12.6f} {:12} {:12.2f}\n", microseconds(value_of(i)), level,
-                         seen, 1 / (1 - level));
-      level += tick(level);
+    const double reached = 100 * static_cast<double>(seen) / static_cast<double>(count_);
+    while (percent <= reached && percent < 100) {
+      out << fmt::format("{:12.3f} {:12.6f} {:12} {:12.2f}\n", microseconds(value_of(i)),
+                         percent / 100, seen, 100 / (100 - percent));
+      percent += step_after(percent);
       if (seen == count_) break;
     }
   }

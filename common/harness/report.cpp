@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
-#include <set>
+#include <utility>
+#include <vector>
 
 #include "core/text.h"
 #include "harness/table.h"
@@ -18,24 +18,27 @@ constexpr std::size_t kLabelWidth = 9;  // "Verdict  "
 
 // ---- numbers ---------------------------------------------------------------------------------
 
-/// Three digits that matter; a whole number stays whole.
+/// Three digits that matter, but at most four decimals.
 int decimals_for(const Summary& summary) {
-  const auto whole = [](double v) { return v == std::floor(v); };
-  if (whole(summary.median) && whole(summary.low) && whole(summary.high)) return 0;
   const double size = std::max(std::abs(summary.median), (summary.high - summary.low) / 2);
-  return std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 6);
+  if (size == 0) return 0;
+  return std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 4);
 }
 
 std::string number(double value, int decimals) {
   if (decimals == 0) return with_thousands(std::llround(value));
-  return fmt::format("{:.{}f}", value, decimals);
+  const std::string text = fmt::format("{:.{}f}", value, decimals);
+  const bool vanished = value != 0 && text.find_first_of("123456789") == std::string::npos;
+  return vanished ? fmt::format("<{:.{}f}", std::pow(10, -decimals), decimals) : text;
 }
 
-std::string with_spread(const Summary& summary) {
-  const int decimals = decimals_for(summary);
+/// `whole`: the quantity is counted, not measured.
+std::string with_spread(const Summary& summary, bool whole) {
+  const int decimals = whole ? 0 : decimals_for(summary);
   const std::string median = number(summary.median, decimals);
   if (summary.n < 2) return median;
-  return median + " ±" + number((summary.high - summary.low) / 2, decimals);
+  const double spread = (summary.high - summary.low) / 2;
+  return median + " ±" + (spread == 0 ? "0" : number(spread, decimals));
 }
 
 /// "2.1×", "0.034×".
@@ -89,19 +92,19 @@ Cell mark(const VariantResult& variant, const std::string& check) {
   return {std::string(kViolated), is_accused(variant, check) ? Style::bad : Style::warning};
 }
 
+/// The answer to "as promised?". A variant that was to break and broke has kept its promise.
 Cell outcome(const VariantResult& variant) {
   if (variant.checks.empty()) return {"not run", Style::faint};
-  if (variant.as_promised == Verdict::violated) return {"PROMISE BROKEN", Style::bad};
-  if (variant.as_promised == Verdict::inconclusive) {
-    const bool unbroken = is_to_break(variant) && variant.verdict == Verdict::holds;
-    return {unbroken ? "did not break" : "can't tell", Style::warning};
+  switch (variant.as_promised) {
+    case Verdict::violated:
+      return {"NO, broken", Style::bad};
+    case Verdict::inconclusive:
+      return {variant.verdict == Verdict::holds ? "no, it held" : "can't tell", Style::warning};
+    case Verdict::holds:
+      break;
   }
-  if (is_to_break(variant)) return {"as promised: broken", Style::warning};
-  const bool control = variant.promise == "control";
-  if (variant.verdict == Verdict::holds) {
-    return {control ? "control: holds" : "as promised: holds", Style::good};
-  }
-  return {control ? "control" : "as promised", Style::normal};
+  if (is_to_break(variant)) return {"yes, broken", Style::good};
+  return {variant.verdict == Verdict::holds ? "yes, holds" : "yes", Style::good};
 }
 
 std::string outcome_word(const VariantResult& variant) {
@@ -131,11 +134,18 @@ class Page {
       before.assign(indent, ' ');
     }
   }
+  /// "    who: what …", with the further lines a little to the right.
+  void paragraph(std::string_view who, std::string_view what, Style style) {
+    constexpr std::size_t kFirst = 4, kFurther = 6;
+    std::size_t indent = kFirst;
+    for (std::string piece : wrapped(fmt::format("{}: {}", who, what), columns_ - kFurther)) {
+      if (piece.starts_with(who)) piece.replace(0, who.size(), styled(who, style, colour_));
+      line(std::string(indent, ' ') + piece);
+      indent = kFurther;
+    }
+  }
   void labelled(std::string_view label, std::string_view text) {
     hanging(padded(label, kLabelWidth), text, Style::heading);
-  }
-  std::string styled_text(std::string_view text, Style style) const {
-    return styled(text, style, colour_);
   }
   std::string take() { return std::move(out_); }
 
@@ -151,7 +161,7 @@ Table verdict_table(const RunResult& result) {
   Table table;
   table.add_column("");
   for (const auto& [check, claim] : result.checks) table.add_column(check);
-  table.add_column("");
+  table.add_column("as promised?");
   for (const auto& variant : result.variants) {
     std::vector<Cell> row{{variant.name}};
     for (const auto& [check, claim] : result.checks) row.push_back(mark(variant, check));
@@ -161,32 +171,60 @@ Table verdict_table(const RunResult& result) {
   return table;
 }
 
-/// One witness for each check is enough to believe it; an accusation is always shown.
-void add_witnesses(const RunResult& result, const std::string& check, Page& page) {
-  bool shown = false;
+const Guard* failed_guard(const VariantResult& variant) {
+  for (const auto& guard : variant.guards) {
+    if (!guard.satisfied) return &guard;
+  }
+  return nullptr;
+}
+
+struct Witness {
+  std::string who;
+  std::string what;
+  Style style;
+};
+
+/// One witness for each check is enough to believe it; an accusation and a doubt are always shown.
+std::vector<Witness> witnesses(const RunResult& result, const std::string& check) {
+  std::vector<Witness> found;
+  bool believed = false;
   for (const auto& variant : result.variants) {
-    const CheckResult* found = find_check(variant, check);
-    if (!found || found->verdict == Verdict::holds) continue;
-    const bool accused = found->verdict == Verdict::violated && is_accused(variant, check);
-    const bool open =
-        found->verdict == Verdict::inconclusive && variant.as_promised == Verdict::inconclusive;
-    if (shown && !accused && !open) continue;
-    shown = shown || found->verdict == Verdict::violated;
-    const bool violated = found->verdict == Verdict::violated;
-    page.hanging(fmt::format("    {} {}: ", violated ? kViolated : kUnclear, variant.name),
-                 found->witness, accused ? Style::bad : Style::warning);
+    const CheckResult* answer = find_check(variant, check);
+    if (!answer || answer->verdict == Verdict::holds) continue;
+    if (answer->verdict == Verdict::inconclusive) {
+      const Guard* guard = failed_guard(variant);
+      // What a guard made of it is told once for the variant, not for each check.
+      const bool told = guard && answer->witness.find(guard->name) != std::string::npos;
+      if (!told) found.push_back({"? " + variant.name, answer->witness, Style::warning});
+    } else if (is_accused(variant, check)) {
+      found.push_back({"✗ " + variant.name + ", NOT as promised", answer->witness, Style::bad});
+    } else if (!std::exchange(believed, true)) {
+      const bool promised = is_to_break(variant, check);
+      found.push_back({"✗ " + variant.name + (promised ? ", as promised" : ""), answer->witness,
+                       Style::warning});
+    }
+  }
+  return found;
+}
+
+void add_claims(const RunResult& result, Page& page) {
+  std::size_t widest = 0;
+  for (const auto& [check, claim] : result.checks) widest = std::max(widest, display_width(check));
+  for (const auto& [check, claim] : result.checks) {
+    page.hanging("  " + padded(check, widest + 2), claim, Style::heading);
+    for (const auto& [who, what, style] : witnesses(result, check)) {
+      page.paragraph(who, what, style);
+    }
   }
 }
 
 void add_guards(const RunResult& result, Page& page) {
-  std::set<std::string> told;
   for (const auto& variant : result.variants) {
-    for (const auto& guard : variant.guards) {
-      const std::string text = guard.name + ": " + guard.detail;
-      if (guard.satisfied || !told.insert(text).second) continue;
-      page.hanging(fmt::format("    ? {}: ", variant.name), "not enough was tested: " + text,
+    const Guard* guard = failed_guard(variant);
+    if (!guard) continue;
+    page.paragraph("? " + variant.name,
+                   fmt::format("not enough was tested: {}: {}", guard->name, guard->detail),
                    Style::warning);
-    }
   }
 }
 
@@ -196,10 +234,7 @@ void add_correctness(const RunResult& result, Page& page) {
   page.add(verdict_table(result));
   page.line("  ✓ holds   ✗ broken   ? can't tell   – does not apply", Style::faint);
   page.line();
-  for (const auto& [check, claim] : result.checks) {
-    page.hanging("  " + check + "  ", claim, Style::heading);
-    add_witnesses(result, check, page);
-  }
+  add_claims(result, page);
   add_guards(result, page);
   page.line();
 }
@@ -214,30 +249,39 @@ const Metric* find_metric(const VariantResult& variant, const std::string& name)
 }
 
 struct MetricNames {
-  std::vector<std::string> timed;  // several samples: from the timed rounds
-  std::vector<std::string> once;   // one sample: from the fault run
+  std::vector<std::string> timed;  // from the timed rounds
+  std::vector<std::string> once;   // from the fault run
   std::size_t rounds = 0;
 };
 
+void add_name(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
 MetricNames metric_names(const RunResult& result) {
   MetricNames names;
-  std::vector<std::string> all;
   for (const auto& variant : result.variants) {
     for (const auto& metric : variant.metrics) {
-      if (std::find(all.begin(), all.end(), metric.name) == all.end()) all.push_back(metric.name);
+      const std::size_t samples = metric.samples.size();
+      if (samples == 0) continue;
+      const bool timed = metric.timed || samples > 1;
+      add_name(timed ? names.timed : names.once, metric.name);
+      if (timed) names.rounds = std::max(names.rounds, samples);
     }
-  }
-  for (const auto& name : all) {
-    std::size_t samples = 0;
-    for (const auto& variant : result.variants) {
-      if (const Metric* metric = find_metric(variant, name)) {
-        samples = std::max(samples, metric->samples.size());
-      }
-    }
-    if (samples > 0) (samples > 1 ? names.timed : names.once).push_back(name);
-    names.rounds = std::max(names.rounds, samples);
   }
   return names;
+}
+
+/// Counted things have no decimals, in no variant.
+bool is_whole(const RunResult& result, const std::string& name) {
+  for (const auto& variant : result.variants) {
+    const Metric* metric = find_metric(variant, name);
+    if (!metric) continue;
+    for (const double sample : metric->samples) {
+      if (sample != std::floor(sample)) return false;
+    }
+  }
+  return true;
 }
 
 std::string spaced(std::string name) {
@@ -257,28 +301,39 @@ Table metric_table(const RunResult& result, const std::vector<std::string>& name
     std::vector<Cell> row{{variant.name + (unranked ? " *" : "")}};
     for (const auto& name : names) {
       const Metric* metric = find_metric(variant, name);
-      row.push_back(
-          metric ? Cell{with_spread(metric->summary()), unranked ? Style::struck : Style::normal}
-                 : Cell{std::string(kNothing), Style::faint});
+      row.push_back(metric ? Cell{with_spread(metric->summary(), is_whole(result, name)),
+                                  unranked ? Style::struck : Style::normal}
+                           : Cell{std::string(kNothing), Style::faint});
     }
     table.add_row(std::move(row));
   }
   return table;
 }
 
-bool any_unranked(const RunResult& result) {
-  return std::any_of(result.variants.begin(), result.variants.end(),
-                     [](const auto& v) { return !v.ranked && !v.metrics.empty(); });
+/// Why some have a star; empty when none has.
+std::string footnote(const RunResult& result) {
+  bool any = false, all_break = true;
+  for (const auto& variant : result.variants) {
+    if (variant.ranked || variant.metrics.empty()) continue;
+    any = true;
+    all_break = all_break && variant.verdict == Verdict::violated;
+  }
+  if (!any) return {};
+  return all_break
+             ? "  * not ranked: breaks a check, so its speed does not count"
+             : "  * not ranked: its checks or its timed answers went wrong or stayed open, so its "
+               "speed does not count";
 }
 
 void add_limits(const RunResult& result, Page& page) {
   for (const auto& limit : result.limits) {
     if (limit.samples.empty()) continue;
-    std::string text = fmt::format("{} {}", with_spread(summarize(limit.samples)), limit.unit);
+    std::string text = fmt::format("{}: {} {}", limit.name,
+                                   with_spread(summarize(limit.samples), false), limit.unit);
     if (!limit.best.empty() && limit.ratio.n > 0) {
-      text += fmt::format("; {} reaches {} of it", limit.best, ratio_text(limit.ratio));
+      text += fmt::format("; {} reaches {}", limit.best, ratio_text(limit.ratio));
     }
-    page.hanging(fmt::format("  limit: {}: ", limit.name), text);
+    page.hanging("  limit  ", text, Style::faint);
   }
 }
 
@@ -299,26 +354,25 @@ void add_comparisons(const RunResult& result, Page& page) {
   page.line();
 }
 
-void add_speed(const RunResult& result, Page& page) {
-  MetricNames names = metric_names(result);
-  if (names.timed.empty()) std::swap(names.timed, names.once);
-  if (names.timed.empty()) return;
-  page.line(names.rounds > 1
-                ? fmt::format("How fast?  (median ± spread of {} rounds)", names.rounds)
-                : "How fast?",
-            Style::heading);
-  page.add(metric_table(result, names.timed, true));
-  if (any_unranked(result)) {
-    page.line("  * not ranked: breaks a check, so its speed does not count", Style::faint);
-  }
-  add_limits(result, page);
-  page.line();
-  add_comparisons(result, page);
+void add_fault_run(const RunResult& result, const MetricNames& names, Page& page) {
   if (names.once.empty()) return;
-  page.line(result.fault.empty() ? "Measured on the way" : "Under the fault: " + result.fault,
+  page.line(result.fault.empty() ? "In the fault run" : "In the fault run  (" + result.fault + ")",
             Style::heading);
   page.add(metric_table(result, names.once, false));
   page.line();
+}
+
+void add_speed(const RunResult& result, const MetricNames& names, Page& page) {
+  if (names.timed.empty()) return;
+  page.line(names.rounds == 1
+                ? "How fast?  (a single round)"
+                : fmt::format("How fast?  (median ± spread of {} rounds)", names.rounds),
+            Style::heading);
+  page.add(metric_table(result, names.timed, true));
+  if (const auto note = footnote(result); !note.empty()) page.line(note, Style::faint);
+  add_limits(result, page);
+  page.line();
+  add_comparisons(result, page);
 }
 
 // ---- the end ---------------------------------------------------------------------------------
@@ -339,18 +393,20 @@ std::string accusations(const RunResult& result) {
 }
 
 std::string doubts_about(const VariantResult& variant) {
-  std::string text;
-  for (const auto& [check, found] : variant.checks) {
-    std::string doubt;
-    if (is_to_break(variant, check) && found.verdict == Verdict::holds) {
-      doubt = "did not break " + check;
-    } else if (found.verdict == Verdict::inconclusive) {
-      doubt = "can't tell " + check;
-    }
-    if (!doubt.empty()) text += (text.empty() ? "" : ", ") + doubt;
+  if (variant.checks.empty()) return variant.name + " was not run";
+  if (const Guard* guard = failed_guard(variant)) {
+    return fmt::format("{}: not enough was tested ({}: {})", variant.name, guard->name,
+                       guard->detail);
   }
-  if (text.empty()) text = variant.checks.empty() ? "was not run" : "a check was not judged";
-  return variant.name + ": " + text;
+  std::string unbroken, unclear;
+  for (const auto& [check, found] : variant.checks) {
+    const bool held = is_to_break(variant, check) && found.verdict == Verdict::holds;
+    if (held) unbroken += (unbroken.empty() ? " did not break " : ", ") + check;
+    if (found.verdict != Verdict::inconclusive) continue;
+    unclear += (unclear.empty() ? " can't tell " : ", ") + check;
+  }
+  if (unbroken.empty() && unclear.empty()) return variant.name + ": a check was not judged";
+  return variant.name + unbroken + (unbroken.empty() || unclear.empty() ? "" : ",") + unclear;
 }
 
 std::string doubts(const RunResult& result) {
@@ -373,6 +429,19 @@ std::string tally(const RunResult& result) {
   if (broken > 0)
     text += fmt::format(", {} broke what {} had to break", broken, broken == 1 ? "it" : "they");
   return text;
+}
+
+/// "single_flight, by reads per second; not told apart from lease". Empty without comparisons.
+std::string fastest(const RunResult& result) {
+  if (result.comparisons.empty()) return {};
+  const auto& [metric, best, other, first] = result.comparisons.front();
+  std::string equals;
+  for (const auto& comparison : result.comparisons) {
+    if (comparison.a != best || comparison.metric != metric) return {};
+    if (comparison.ratio.answer() != Ratio::Answer::cannot_tell) continue;
+    equals += (equals.empty() ? "; can't be told apart from " : ", ") + comparison.b;
+  }
+  return fmt::format("{}, by {}{}", best, spaced(metric), equals);
 }
 
 Style style_of(Verdict verdict) {
@@ -405,10 +474,10 @@ void add_conclusion(const RunResult& result, Page& page) {
   const std::string sentence = verdict_sentence(result);
   page.hanging(padded("Verdict", kLabelWidth), sentence, style_of(result.verdict));
   if (result.interrupted) page.labelled("", "interrupted: what was measured until then is kept");
+  if (const auto best = fastest(result); !best.empty()) page.labelled("Fastest", best);
   if (!result.why_lost.empty()) page.labelled("Why", with_arrows(result.why_lost));
   if (!result.folder.empty()) {
-    page.labelled("Saved",
-                  result.folder + "/  (result.json, events.ndjson, timeseries.csv, hist/)");
+    page.labelled("Saved", result.folder + "/ (result.json, hist/, …)");
   }
   if (!result.next.empty()) page.labelled("Next", result.next);
 }
@@ -429,8 +498,10 @@ std::string verdict_sentence(const RunResult& result) {
 
 std::string report_text(const RunResult& result, std::size_t columns, bool colour) {
   Page page(columns, colour);
+  const MetricNames names = metric_names(result);
   add_correctness(result, page);
-  add_speed(result, page);
+  add_fault_run(result, names, page);
+  add_speed(result, names, page);
   add_conclusion(result, page);
   return page.take();
 }

@@ -134,10 +134,16 @@ Json json_of(const Guard& guard) {
 
 Json json_of(const Metric& metric) {
   const Summary summary = metric.summary();
-  return {
-      {"name", metric.name},      {"unit", metric.unit},      {"better", name_of(metric.better)},
-      {"median", summary.median}, {"low", summary.low},       {"high", summary.high},
-      {"n", summary.n},           {"samples", metric.samples}};
+  const bool timed = metric.timed || metric.samples.size() > 1;
+  return {{"name", metric.name},
+          {"unit", metric.unit},
+          {"better", name_of(metric.better)},
+          {"from", timed ? "rounds" : "fault_run"},
+          {"median", summary.median},
+          {"low", summary.low},
+          {"high", summary.high},
+          {"n", summary.n},
+          {"samples", metric.samples}};
 }
 
 Json latency_json(const std::string& family, const Histogram& histogram) {
@@ -326,13 +332,14 @@ void add_value(Json& row, const Metric& metric, double value, std::uint64_t seed
 }
 
 std::string why_unranked(const VariantResult& variant) {
+  if (variant.verdict == Verdict::holds) return "not ranked: a timed round gave wrong answers";
   std::string broken;
   for (const auto& check : variant.checks) {
     if (check.result.verdict != Verdict::violated) continue;
     broken += (broken.empty() ? "" : ", ") + check.check;
   }
-  return broken.empty() ? "not ranked: its checks were inconclusive"
-                        : "not ranked: breaks " + broken;
+  if (broken.empty()) return "not ranked: its checks were inconclusive";
+  return "not ranked: breaks " + broken;
 }
 
 struct Family {

@@ -26,6 +26,7 @@ struct Metric {
   std::string unit;
   Better better = Better::neither;
   std::vector<double> samples;  // one per round, or a single one from the fault run
+  bool timed = false;           // from the timed rounds; always so with several samples
   Summary summary() const { return summarize(samples); }
 };
 

@@ -93,6 +93,7 @@ void wrap_line(std::string_view line, std::size_t columns, std::vector<std::stri
 
 /// "reads_per_second" in lines: pieces end at "_", "-" or a blank, and are joined while they fit.
 std::vector<std::string> heading_lines(std::string_view text) {
+  if (text.empty()) return {};
   std::vector<std::string> lines{""};
   while (!text.empty()) {
     const std::size_t end = text.find_first_of(" _-");

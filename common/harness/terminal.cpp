@@ -176,7 +176,6 @@ class TerminalView : public EventReader {
       speed_.clear();
     } else if (event.type == "phase") {
       phase_ = event.text("name");
-      last_sample_ = std::max(last_sample_, event.at - 1s);
     } else if (event.type == "sample") {
       sample(event);
     }
