@@ -319,10 +319,9 @@ std::string footnote(const RunResult& result) {
     all_break = all_break && variant.verdict == Verdict::violated;
   }
   if (!any) return {};
-  return all_break
-             ? "  * not ranked: breaks a check, so its speed does not count"
-             : "  * not ranked: its checks or its timed answers went wrong or stayed open, so its "
-               "speed does not count";
+  return all_break ? "not ranked: breaks a check, so its speed does not count"
+                   : "not ranked: a check or a timed answer is wrong or open, so its speed does "
+                     "not count";
 }
 
 void add_limits(const RunResult& result, Page& page) {
@@ -369,7 +368,7 @@ void add_speed(const RunResult& result, const MetricNames& names, Page& page) {
                 : fmt::format("How fast?  (median ± spread of {} rounds)", names.rounds),
             Style::heading);
   page.add(metric_table(result, names.timed, true));
-  if (const auto note = footnote(result); !note.empty()) page.line(note, Style::faint);
+  if (const auto note = footnote(result); !note.empty()) page.hanging("  * ", note);
   add_limits(result, page);
   page.line();
   add_comparisons(result, page);
