@@ -2,6 +2,7 @@
 // The subcommands of `lab`. Each returns the exit status: 0 well, 1 a promise broken, 2 usage, 3
 // the environment failed.
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +41,9 @@ struct TestOptions {
 /// Configures, builds and runs CTest on the preset.
 int test(const TestOptions& options);
 
-/// Rewrites the regions of the documents that are taken from sources and results (cli/docs.h). With
-/// `check` it changes nothing and returns 1 when a region is out of date.
-int docs(bool check);
+/// Rewrites the regions of the documents that are taken from sources and results (cli/regions.h). With
+/// `check` it changes nothing and returns 1 when a region is out of date. `root` is the top of the
+/// repository; empty: this program's own.
+int docs(const std::filesystem::path& root, bool check);
 
 }  // namespace lab::cli

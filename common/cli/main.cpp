@@ -82,9 +82,11 @@ int main(int argc, char** argv) {
   testing.add_option("--name", tests.name, "Only tests whose name matches this expression");
 
   bool check = false;
-  add(app, "docs", "Renew the generated parts of the documents", "docs --check", [&] {
-    status = docs(check);
-  }).add_flag("--check", check, "Change nothing; exit 1 when a part is out of date");
+  std::string root;
+  auto& documenting = add(app, "docs", "Renew the generated parts of the documents", "docs --check",
+                          [&] { status = docs(root, check); });
+  documenting.add_flag("--check", check, "Change nothing; exit 1 when a part is out of date");
+  documenting.add_option("--root", root, "The copy of the lab to work on; default: this one");
 
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && !words[0].starts_with('-')) {

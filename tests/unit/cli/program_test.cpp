@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "core/subprocess.h"
 
@@ -54,6 +58,53 @@ TEST(LabProgram, AMistypedScenarioGetsTheNearestOne) {
     const Said said = lab(command);
     EXPECT_EQ(said.status, 2) << command;
     EXPECT_THAT(said.err, HasSubstr("no scenario cache"));
+  }
+}
+
+/// A copy of the lab that has one page and one source.
+class Docs : public testing::Test {
+ protected:
+  Docs() {
+    std::string name = std::filesystem::temp_directory_path() / "lab-docs-XXXXXX";
+    root_ = mkdtemp(name.data());
+    std::filesystem::create_directories(root_ / "docs/guide");
+    write("a.h", "int a();\n");
+    write("docs/guide/page.md", "<!-- code: a.h -->\n<!-- /code -->\n");
+  }
+  ~Docs() override { std::filesystem::remove_all(root_); }
+
+  void write(const std::string& path, const std::string& text) {
+    std::ofstream(root_ / path) << text;
+  }
+  Said docs(const std::string& flags) { return lab("docs " + flags + " --root " + root_.string()); }
+
+  std::filesystem::path root_;
+};
+
+TEST_F(Docs, CheckNamesWhatIsOutOfDateAndChangesNothing) {
+  for (int time = 0; time < 2; ++time) {
+    const Said said = docs("--check");
+    EXPECT_EQ(said.status, 1);
+    EXPECT_EQ(said.out, "docs/guide/page.md:1: out of date: code: a.h\n");
+    EXPECT_THAT(said.err, HasSubstr("./lab docs"));
+  }
+}
+
+TEST_F(Docs, RenewsWhatIsOutOfDate) {
+  EXPECT_EQ(docs("").status, 0);
+  EXPECT_EQ(docs("--check").status, 0);
+  write("a.h", "int b();\n");
+  EXPECT_EQ(docs("--check").status, 1);
+}
+
+TEST_F(Docs, TellsWhatCannotBeMade) {
+  write("docs/guide/page.md",
+        "<!-- table: results/reference/none.json speed -->\n<!-- /table -->\n");
+  for (const char* flags : {"", "--check"}) {
+    const Said said = docs(flags);
+    EXPECT_EQ(said.status, 1);
+    EXPECT_THAT(said.err,
+                HasSubstr("docs/guide/page.md: line 1: cannot read results/reference/none.json"));
   }
 }
 
