@@ -176,7 +176,7 @@ Result<void> prepare(Supervisor::Channel& channel, const Installed& installed,
                   .user = this_user(),
                   .folder = folder};
   if (const auto user = run_as(); !user.empty()) command.arguments.push_back(user);
-  command.arguments.push_back("--datadir=" + (folder / "data").string());
+  command.arguments.emplace_back("--datadir=./data");  // a shell script that trips over spaces
   command.arguments.emplace_back("--auth-root-authentication-method=normal");
   command.arguments.emplace_back("--skip-test-db");
   command.arguments.insert(command.arguments.end(), kInnodb.begin(), kInnodb.end());
@@ -197,7 +197,7 @@ Result<std::unique_ptr<SqlServer>> make_mariadb(std::shared_ptr<Supervisor::Chan
     port = *free;
   }
   const auto prepared =
-      prepared_data(*channel, "mariadb-" + installed.version + "-1", this_user(),
+      prepared_data(*channel, "mariadb-" + installed.version + "-1", this_user(), kSpace,
                     [&](const fs::path& folder) { return prepare(*channel, installed, folder); });
   if (!prepared) return prepared.error();
   auto folder = channel->make_folder(this_user());

@@ -264,7 +264,7 @@ Result<std::unique_ptr<SqlServer>> make_postgres(std::shared_ptr<Supervisor::Cha
     port = *free;
   }
   const auto prepared = prepared_data(
-      *channel, "postgres-" + installed.version + "-1", *user,
+      *channel, "postgres-" + installed.version + "-1", *user, kSpace,
       [&](const fs::path& folder) { return prepare(*channel, installed, *user, folder); });
   if (!prepared) return prepared.error();
   auto folder = channel->make_folder(*user);

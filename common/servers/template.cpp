@@ -42,7 +42,7 @@ Result<fs::path> keep(Supervisor::Channel& channel, const fs::path& data, const 
 }  // namespace
 
 Result<fs::path> prepared_data(Supervisor::Channel& channel, const std::string& key, User user,
-                               const PrepareData& prepare) {
+                               std::uint64_t space, const PrepareData& prepare) {
   const std::lock_guard lock(channel.templates_mutex);
   if (const auto known = channel.templates.find(key); known != channel.templates.end()) {
     return known->second;
@@ -54,7 +54,9 @@ Result<fs::path> prepared_data(Supervisor::Channel& channel, const std::string& 
   log::info("preparing a data folder for {} (once)", key);
   auto folder = channel.make_folder(user);
   if (!folder) return folder.error();
-  if (auto prepared = prepare(*folder); !prepared) {
+  auto prepared = need_space(*folder, space);
+  if (prepared) prepared = prepare(*folder);
+  if (!prepared) {
     (void)channel.remove_folder(*folder);
     return prepared.error();
   }

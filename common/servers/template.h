@@ -3,6 +3,7 @@
 // it tens of milliseconds. Kept under $XDG_CACHE_HOME or ~/.cache/system-design-lab, readable by
 // their user alone; when that cannot be written, in the temporary folder for this run only.
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -15,8 +16,9 @@ namespace lab::servers {
 using PrepareData = std::function<Result<void>(const std::filesystem::path& folder)>;
 
 /// The prepared folder called `key` ("mariadb-10.11.19-1": kind, version, revision of the recipe).
-/// Thread-safe; two runs that prepare the same one at once do not hurt each other.
+/// Making it needs `space` bytes in the temporary folder. Thread-safe; two runs that prepare the same one at once do not hurt each other.
 Result<std::filesystem::path> prepared_data(Supervisor::Channel& channel, const std::string& key,
-                                            User user, const PrepareData& prepare);
+                                            User user, std::uint64_t space,
+                                            const PrepareData& prepare);
 
 }  // namespace lab::servers
