@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "core/text.h"
 #include "harness/report.h"
 #include "harness/table.h"
 
@@ -160,38 +159,21 @@ class TerminalView : public EventReader {
                    Style::warning);
   }
 
-  /// trial, phase, sample, check, round: all that moves the progress line.
+  /// trial, phase, check, round: all that moves the progress line.
   void step(const Event& event) {
     if (event.type == "trial") {
       tell_servers();
       doing_ = fmt::format("[{:.0f}/{:.0f}] {}", event.number("index"), event.number("of"),
                            event.text("variant"));
       phase_.clear();
-      speed_.clear();
-      last_sample_ = event.at;
     } else if (event.type == "round") {
       doing_ =
           fmt::format("timed round {:.0f} of {:.0f}", event.number("index"), event.number("of"));
       phase_.clear();
-      speed_.clear();
     } else if (event.type == "phase") {
       phase_ = event.text("name");
-    } else if (event.type == "sample") {
-      sample(event);
     }
     if (progress_.due(event.at)) show(event.at);
-  }
-
-  void sample(const Event& event) {
-    const double passed_s = seconds(event.at - last_sample_);
-    last_sample_ = event.at;
-    if (passed_s <= 0) return;
-    const auto rate = static_cast<long long>(event.number("operations") / passed_s);
-    speed_ =
-        fmt::format("{} op/s · p99 {:.1f} ms", with_thousands(rate), event.number("p99_us") / 1e3);
-    if (const double failed = event.number("failed"); failed > 0) {
-      speed_ += fmt::format(" · {:.0f} failed", failed);
-    }
   }
 
   void show(Nanos at) {
@@ -200,7 +182,6 @@ class TerminalView : public EventReader {
     std::string text = fmt::format("{:.0f} s of about {:.0f} s · {}", passed_s,
                                    std::max(estimated_s_, passed_s), doing_);
     if (!phase_.empty()) text += " · " + phase_;
-    if (!speed_.empty()) text += " · " + speed_;
     if (!fault_.empty()) text += " · FAULT " + fault_;
     progress_.show(at, estimated_s_ > 0 ? passed_s / estimated_s_ : 0, text);
   }
@@ -220,8 +201,7 @@ class TerminalView : public EventReader {
   std::size_t width_;
   double estimated_s_ = 0;
   std::vector<Event> servers_;
-  std::string doing_, phase_, speed_, fault_;
-  Nanos last_sample_{};
+  std::string doing_, phase_, fault_;
 };
 
 }  // namespace

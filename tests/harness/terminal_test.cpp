@@ -161,12 +161,6 @@ Shown show(const TerminalOptions& options) {
   tell(95ms, "note", {{"text", "redis-benchmark is not installed: no limit is measured"}});
   tell(100ms, "trial", {{"variant", "cache_forever"}, {"index", two}, {"of", seven}});
   tell(300ms, "phase", {{"variant", "cache_forever"}, {"name", "steady"}});
-  tell(800ms, "sample",
-       {{"variant", "cache_forever"},
-        {"operations", std::int64_t{2'000}},
-        {"failed", std::int64_t{0}},
-        {"p50_us", 90.0},
-        {"p99_us", 1'900.0}});
   tell(6s, "fault",
        {{"variant", "cache_forever"},
         {"name", "redis-kill"},
