@@ -16,12 +16,6 @@ Nodes::Nodes(const Setting& setting, Path path) {
   }
 }
 
-std::uint64_t Nodes::store_reads() const {
-  std::uint64_t reads = 0;
-  for (const auto& node : nodes_) reads += node.store->reads();
-  return reads;
-}
-
 void Nodes::set_extra_latency(lab::Nanos latency) {
   for (auto& node : nodes_) node.store->set_extra_latency(latency);
 }

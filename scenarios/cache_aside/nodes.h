@@ -16,7 +16,6 @@ class Nodes {
 
   Catalog& catalog(std::uint32_t client) { return *nodes_[client % kNodes].catalog; }
   ObservedStore& store(std::uint32_t node) { return *nodes_[node].store; }
-  std::uint64_t store_reads() const;
   void set_extra_latency(lab::Nanos latency);
 
   /// Every product of the catalogue read once, on each node.

@@ -9,7 +9,6 @@ Result<Product> ObservedStore::find(ProductId id) {
   if (const auto extra = extra_latency_.load(std::memory_order_relaxed); extra.count() > 0)
     lab::sleep_for(extra);
   auto product = inner_.find(id);
-  reads_.fetch_add(1, std::memory_order_relaxed);
   if (recording_.load(std::memory_order_relaxed)) {
     const std::lock_guard lock(mutex_);
     recorded_.push_back({id, began, lab::now()});

@@ -30,8 +30,6 @@ class ObservedStore : public ProductRepository {
     return inner_.update_price(id, price);
   }
 
-  std::uint64_t reads() const { return reads_.load(std::memory_order_relaxed); }
-
   /// Keeps a record of every read from now on, and forgets the earlier ones.
   void start_recording();
   std::vector<StoreRead> stop_recording();
@@ -49,7 +47,6 @@ class ObservedStore : public ProductRepository {
   void wait_at_barrier(ProductId id);
 
   ProductRepository& inner_;
-  std::atomic<std::uint64_t> reads_{0};
   std::atomic<lab::Nanos> extra_latency_{lab::Nanos{}};
   std::atomic<bool> recording_{false};
   std::atomic<bool> barrier_set_{false};
