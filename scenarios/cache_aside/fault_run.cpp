@@ -21,7 +21,8 @@ using namespace lab::harness;
 using namespace std::chrono_literals;
 
 constexpr double kRate = 1500;
-constexpr std::uint32_t kInFlight = 32;
+// More than arrive within the cache's time limit, so that no read waits for a free client before it is even asked.
+constexpr std::uint32_t kInFlight = 96;
 constexpr Nanos kSlowQuery =
     5ms;  // in the expiry probe: long enough for clients to meet in one load
 

@@ -8,7 +8,7 @@ Nodes::Nodes(const Setting& setting, Path path) {
   auto& redis = *setting.backends.redis;
   for (std::uint32_t index = 0; index < kNodes; ++index) {
     Node node;
-    const lab::infra::RedisOptions options;
+    const lab::infra::RedisOptions options{.connections = 48};
     node.redis = path == Path::direct ? redis.direct_client(options) : redis.client(options);
     node.store = std::make_unique<ObservedStore>(setting.products);
     node.catalog = setting.recipe.make(*node.redis, *node.store, setting.times, index);
