@@ -9,8 +9,9 @@ namespace lab::harness {
 namespace {
 
 constexpr std::size_t kIndent = 2, kGap = 2;
-/// Headings are broken to about this width: most values need no more.
-constexpr std::size_t kHeadingWidth = 11;
+/// Headings are broken to about this width: most values need no more. To a narrower one where the
+/// table would not fit otherwise.
+constexpr std::size_t kHeadingWidth = 11, kNarrowHeadingWidth = 8;
 
 struct Letter {
   char32_t code = 0;
@@ -92,7 +93,7 @@ void wrap_line(std::string_view line, std::size_t columns, std::vector<std::stri
 }
 
 /// "reads_per_second" in lines: pieces end at "_", "-" or a blank, and are joined while they fit.
-std::vector<std::string> heading_lines(std::string_view text) {
+std::vector<std::string> heading_lines(std::string_view text, std::size_t width) {
   if (text.empty()) return {};
   std::vector<std::string> lines{""};
   while (!text.empty()) {
@@ -100,8 +101,7 @@ std::vector<std::string> heading_lines(std::string_view text) {
     const bool last = end == std::string_view::npos;
     const std::string_view piece = text.substr(0, last ? text.size() : end + 1);
     text.remove_prefix(piece.size());
-    if (!lines.back().empty() &&
-        display_width(lines.back()) + display_width(piece) > kHeadingWidth) {
+    if (!lines.back().empty() && display_width(lines.back()) + display_width(piece) > width) {
       lines.emplace_back();
     }
     lines.back() += piece;
@@ -159,7 +159,7 @@ std::string styled(std::string_view text, Style style, bool colour) {
 }
 
 void Table::add_column(std::string heading, Align align) {
-  headings_.push_back({heading_lines(heading), align});
+  headings_.push_back({std::move(heading), align});
 }
 
 void Table::add_row(std::vector<Cell> cells) {
@@ -167,40 +167,53 @@ void Table::add_row(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::size_t Table::width_of(std::size_t column) const {
-  std::size_t width = 0;
-  for (const auto& line : headings_[column].lines) width = std::max(width, display_width(line));
-  for (const auto& row : rows_) width = std::max(width, display_width(row[column].text));
-  return width;
+std::vector<Table::Column> Table::laid_out(std::size_t heading_width) const {
+  std::vector<Column> layout;
+  for (std::size_t i = 0; i < headings_.size(); ++i) {
+    Column column{heading_lines(headings_[i].text, heading_width), 0};
+    for (const auto& line : column.heading)
+      column.width = std::max(column.width, display_width(line));
+    for (const auto& row : rows_) column.width = std::max(column.width, display_width(row[i].text));
+    layout.push_back(std::move(column));
+  }
+  return layout;
 }
 
 std::vector<std::string> Table::lines(std::size_t columns, bool colour) const {
+  const auto total = [](const std::vector<Column>& layout) {
+    std::size_t width = kIndent + kGap * (layout.size() - 1);
+    for (const auto& column : layout) width += column.width;
+    return width;
+  };
   std::vector<std::string> out;
-  std::vector<std::size_t> block{0};
-  const std::size_t names = kIndent + width_of(0);
-  std::size_t used = names;
-  for (std::size_t column = 1; column < headings_.size(); ++column) {
-    const std::size_t width = kGap + width_of(column);
-    if (block.size() > 1 && used + width > columns) {
-      write_block(block, colour, out);
-      out.emplace_back();
-      block = {0};
-      used = names;
-    }
-    block.push_back(column);
-    used += width;
+  if (headings_.empty()) return out;
+  auto layout = laid_out(kHeadingWidth);
+  if (total(layout) > columns) {
+    auto narrow = laid_out(kNarrowHeadingWidth);
+    if (total(narrow) <= columns) layout = std::move(narrow);
   }
-  write_block(block, colour, out);
+  std::vector<std::size_t> block{0};
+  std::size_t used = kIndent + layout[0].width;
+  for (std::size_t i = 1; i < layout.size(); ++i) {
+    if (block.size() > 1 && used + kGap + layout[i].width > columns) {
+      write_block(layout, std::exchange(block, {0}), colour, out);
+      out.emplace_back();
+      used = kIndent + layout[0].width;
+    }
+    block.push_back(i);
+    used += kGap + layout[i].width;
+  }
+  write_block(layout, block, colour, out);
   return out;
 }
 
-void Table::write_block(const std::vector<std::size_t>& columns, bool colour,
-                        std::vector<std::string>& out) const {
+void Table::write_block(const std::vector<Column>& layout, const std::vector<std::size_t>& columns,
+                        bool colour, std::vector<std::string>& out) const {
   const auto write = [&](const auto& cell_of) {
     std::string line(kIndent, ' ');
     for (const std::size_t column : columns) {
       const Cell cell = cell_of(column);
-      const std::size_t width = width_of(column), own = display_width(cell.text);
+      const std::size_t width = layout[column].width, own = display_width(cell.text);
       const std::string blanks(width > own ? width - own : 0, ' ');
       const bool right = headings_[column].align == Align::right;
       if (column != columns.front()) line.append(kGap, ' ');
@@ -211,10 +224,10 @@ void Table::write_block(const std::vector<std::size_t>& columns, bool colour,
     out.push_back(std::move(line));
   };
   std::size_t height = 0;
-  for (const auto column : columns) height = std::max(height, headings_[column].lines.size());
+  for (const auto column : columns) height = std::max(height, layout[column].heading.size());
   for (std::size_t i = 0; i < height; ++i) {
     write([&](std::size_t column) -> Cell {
-      const auto& text = headings_[column].lines;
+      const auto& text = layout[column].heading;
       const std::size_t missing = height - text.size();  // headings stand on the table
       return {i < missing ? "" : text[i - missing], Style::faint};
     });

@@ -45,17 +45,22 @@ class Table {
 
   bool empty() const { return rows_.empty() || headings_.size() < 2; }
 
-  /// Lines of at most `columns` (if any single column fits), each indented by two blanks.
+  /// Lines of at most `columns` (if any single column fits), each indented by two blanks. Headings
+  /// are broken more finely where that keeps all columns beside each other.
   std::vector<std::string> lines(std::size_t columns, bool colour) const;
 
  private:
   struct Heading {
-    std::vector<std::string> lines;
+    std::string text;
     Align align;
   };
-  std::size_t width_of(std::size_t column) const;
-  void write_block(const std::vector<std::size_t>& columns, bool colour,
-                   std::vector<std::string>& out) const;
+  struct Column {
+    std::vector<std::string> heading;
+    std::size_t width;  // of heading and cells
+  };
+  std::vector<Column> laid_out(std::size_t heading_width) const;
+  void write_block(const std::vector<Column>& layout, const std::vector<std::size_t>& columns,
+                   bool colour, std::vector<std::string>& out) const;
 
   std::vector<Heading> headings_;
   std::vector<std::vector<Cell>> rows_;

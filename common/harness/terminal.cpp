@@ -179,8 +179,8 @@ class TerminalView : public EventReader {
   void show(Nanos at) {
     if (doing_.empty()) return;
     const double passed_s = seconds(at);
-    std::string text = fmt::format("{:.0f} s of about {:.0f} s · {}", passed_s,
-                                   std::max(estimated_s_, passed_s), doing_);
+    std::string text =
+        fmt::format("{:.0f} s of about {:.0f} s · {}", passed_s, estimated_s_, doing_);
     if (!phase_.empty()) text += " · " + phase_;
     if (!fault_.empty()) text += " · FAULT " + fault_;
     progress_.show(at, estimated_s_ > 0 ? passed_s / estimated_s_ : 0, text);

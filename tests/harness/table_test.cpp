@@ -86,6 +86,16 @@ TEST(Table, PutsColumnsThatDoNotFitBelow) {
                                             }));
 }
 
+TEST(Table, BreaksHeadingsMoreFinelyWhereThatSuffices) {
+  EXPECT_EQ(small_table().lines(37, false), (Lines{
+                                                "                               reads",
+                                                "                 bounded-        per",
+                                                "                 staleness    second",
+                                                "  lease          ✓          1,000 ±5",
+                                                "  cache_forever  ✗                20",
+                                            }));
+}
+
 TEST(Table, HasTheSameWidthsInColour) {
   const auto plain = small_table().lines(100, false), coloured = small_table().lines(100, true);
   EXPECT_EQ(coloured[2], "  lease          \033[32m✓\033[0m           1,000 ±5");
