@@ -69,7 +69,9 @@ TEST_P(SqlServerTest, LetsNobodyElseIn) {
   for (const bool tcp : {false, true}) {
     for (const auto& user : {superuser(), std::string("somebody")}) {
       const auto output = query(*server, "SELECT 6*7", tcp, user);
-      EXPECT_EQ(output.find("42"), std::string::npos) << user << ": " << output;
+      const bool turned_away = output.find("Access denied") != std::string::npos ||
+                               output.find("no password supplied") != std::string::npos;
+      EXPECT_TRUE(turned_away) << user << ": " << output;
     }
   }
 }
