@@ -87,7 +87,7 @@ TEST(Table, PutsColumnsThatDoNotFitBelow) {
 }
 
 TEST(Table, BreaksHeadingsMoreFinelyWhereThatSuffices) {
-  EXPECT_EQ(small_table().lines(37, false), (Lines{
+  EXPECT_EQ(small_table().lines(36, false), (Lines{
                                                 "                               reads",
                                                 "                 bounded-        per",
                                                 "                 staleness    second",
