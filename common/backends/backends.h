@@ -4,6 +4,7 @@
 // and do not care which it is.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ class RedisBackend {
   virtual std::vector<faults::Fault> faults(const harness::Timing& timing) = 0;
 
   virtual harness::ServerUsed used() const = 0;
+  /// For another process of this run; none for the embedded twin, which lives in this one. Holds the password.
+  virtual std::optional<infra::RedisAddress> address() const = 0;
   /// How to reach it with Redis's own tools (redis-benchmark): "-s /path" or "-h host -p port" as
   /// words; empty when it cannot be (embedded, or a password is needed).
   virtual std::vector<std::string> tool_arguments() const = 0;
@@ -51,6 +54,8 @@ class SqlBackend {
  public:
   virtual ~SqlBackend() = default;
   virtual std::unique_ptr<infra::Sql> connect(infra::SqlOptions options = {}) = 0;
+  /// For another process of this run. Holds the password.
+  virtual infra::SqlAddress address() const = 0;
   virtual harness::ServerUsed used() const = 0;
 };
 

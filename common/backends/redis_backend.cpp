@@ -96,6 +96,8 @@ class AddressedRedis : public RedisBackend {
     return network_faults(fault_, timing, proxy_.get());
   }
 
+  std::optional<infra::RedisAddress> address() const override { return address_; }
+
   std::vector<std::string> tool_arguments() const override {
     if (!address_.password.empty()) return {};
     if (!address_.unix_socket.empty()) return {"-s", address_.unix_socket};
@@ -218,6 +220,7 @@ class TwinRedis : public RedisBackend {
             .durability = "none: a cache"};
   }
 
+  std::optional<infra::RedisAddress> address() const override { return std::nullopt; }
   std::vector<std::string> tool_arguments() const override { return {}; }
 
  private:

@@ -19,6 +19,7 @@ class AddressedSql : public SqlBackend {
     return infra::connect_sql(address_, options);
   }
 
+  infra::SqlAddress address() const override { return address_; }
   harness::ServerUsed used() const override { return used_; }
 
   /// Throws Failure: without its tables no scenario can begin.

@@ -14,9 +14,11 @@ struct ProgramOutput {
   std::string text;     // its standard output
 };
 
-/// Starts argv[0] (looked up in PATH), reads its standard output to the end and reaps it. Its standard input is
-/// empty and its standard error is thrown away. It is killed when the time is up or this process dies.
-/// Errors: unavailable (not installed; no) · timeout (unknown).
-Result<ProgramOutput> run_program(const std::vector<std::string>& argv, Nanos timeout);
+/// Starts argv[0] (looked up in PATH), reads its standard output to the end and reaps it. It finds `input` (at most 4 KiB)
+/// on its standard input, the place for what must not stand on a command line; its standard error is thrown away. It is
+/// killed when the time is up or this process dies.
+/// Errors: unavailable (not installed; no) · timeout (unknown) · invalid (input too long; no).
+Result<ProgramOutput> run_program(const std::vector<std::string>& argv, Nanos timeout,
+                                  const std::string& input = {});
 
 }  // namespace lab

@@ -1,12 +1,15 @@
 #include "fault_run.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <future>
 #include <thread>
 
 #include "core/stop.h"
+#include "core/subprocess.h"
+#include "doomed_writer.h"
 #include "harness/load.h"
 #include "nodes.h"
 #include "product_cache.h"
@@ -42,6 +45,7 @@ class FaultRun {
     hot_entry_expires();
     load_with_fault();
     slow_reader_meets_writer();
+    if (setting_.plan.fault == kAppCrash) writer_dies_before_its_delete();
     rest_and_compare();
     return report();
   }
@@ -152,6 +156,32 @@ class FaultRun {
     }
   }
 
+  /// A node is killed when its write is committed and its entry not yet deleted. Nobody got an acknowledgement.
+  void writer_dies_before_its_delete() {
+    phase("writer killed between commit and delete");
+    const ProductId id{kAbandonedProduct};
+    for (std::uint32_t node = 0; node < kNodes; ++node)
+      keep(timed([&] { return Workload::read(nodes_.catalog(node), id); }));
+    Operation write{.key = id.value,
+                    .aux = workload_.next_price().value,
+                    .kind = kWrite,
+                    .outcome = Outcome::info};
+    const auto orders =
+        doomed_writer_orders(setting_.recipe.variant, *setting_.backends.redis->address(),
+                             setting_.backends.sql->address(), id, Cents{write.aux});
+    write.planned = write.invoked = now() - zero_;
+    const auto writer = lab::run_program({"/proc/self/exe", kDoomedWriterRole}, 10s, orders);
+    write.returned = now() - zero_;
+    writer_killed_ = writer && writer->exit_status == 128 + SIGKILL;
+    keep(write);
+    faults_.push_back({kAppCrash,
+                       "a node",
+                       setting_.recipe.variant,
+                       lab::milliseconds(write.invoked),
+                       lab::milliseconds(write.returned),
+                       {}});
+  }
+
   template <class Operate>
   Operation timed(const Operate& operate) const {
     const Nanos invoked = now() - zero_;
@@ -225,6 +255,11 @@ class FaultRun {
          fmt::format("{} of {}", raced_, kRacedProducts)},
     };
     if (setting_.plan.fault == "none") return guards;
+    if (setting_.plan.fault == kAppCrash) {
+      guards.push_back(
+          {"the writer was killed after its commit", writer_killed_, "it ended in another way"});
+      return guards;
+    }
     const std::size_t hit =
         evidence_.history.count([&](const Operation& op) { return evidence_.outage.overlaps(op); });
     const std::size_t after = reads({evidence_.outage.end, load_.end});
@@ -313,6 +348,7 @@ class FaultRun {
   Nanos load_began_{};
   std::vector<FaultTime> faults_;
   std::int64_t raced_ = 0;
+  bool writer_killed_ = false;
   Window healthy_;  // the load before the fault
   std::uint64_t store_reads_healthy_ = 0;
 };

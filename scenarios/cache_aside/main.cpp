@@ -4,7 +4,10 @@
 // The scenario as a table of contents: its variants with what each promises, its faults, its
 // checks.
 
+#include <iostream>
+
 #include "checks.h"
+#include "doomed_writer.h"
 #include "variants/aside_invalidate.h"
 #include "variants/aside_ttl.h"
 #include "variants/cache_forever.h"
@@ -29,10 +32,6 @@ std::string source(const std::string& variant) {
 
 /// Under these Redis does not answer in time, and only a time limit on the call helps.
 const std::vector<std::string> kSilentRedis{"redis-pause", "redis-slow"};
-/// Under these a delete can be lost, or a deleted entry come back.
-const std::vector<std::string> kLostDeletes{"redis-old-dump", "redis-cut", "redis-reset",
-                                            "redis-slow", "redis-garbage"};
-
 std::vector<lab::harness::Variant> variants() {
   return {
       {"no_cache", Promise::control(), "every read asks the database", source("no_cache"),
@@ -116,6 +115,8 @@ Scenario scenario() {
   scenario.needs = {"redis", "sql"};
   scenario.variants = variants();
   scenario.faults = lab::backends::redis_faults();
+  scenario.faults.push_back(
+      {kAppCrash, "a node is killed between the commit of a price and the delete of its entry"});
   for (const auto& check : checks()) scenario.checks.emplace_back(check.name, check.claim);
   scenario.rank_by = "reads_per_second";
   scenario.naive = "cache_forever";
@@ -129,5 +130,7 @@ Scenario scenario() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && argv[1] == std::string(kDoomedWriterRole))
+    return doomed_writer(std::cin, recipes());
   return lab::harness::run_main(scenario(), argc, argv);
 }

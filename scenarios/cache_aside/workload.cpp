@@ -24,7 +24,7 @@ Operation Workload::read(Catalog& node, ProductId id) {
 }
 
 Operation Workload::write(Catalog& node, ProductId id) {
-  Operation op{.key = id.value, .aux = next_price_.fetch_add(1), .kind = kWrite};
+  Operation op{.key = id.value, .aux = next_price().value, .kind = kWrite};
   const auto version = node.reprice(id, Cents{op.aux});
   if (version) {
     op.value = *version;

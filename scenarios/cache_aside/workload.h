@@ -21,7 +21,9 @@ inline constexpr std::int64_t kHotProduct =
 inline constexpr std::int64_t kRacedProduct =
     402;  // and the following: one write against one slow reader each
 inline constexpr std::int64_t kRacedProducts = 5;
-inline constexpr std::int64_t kAllProducts = kProducts + 1 + kRacedProducts;
+inline constexpr std::int64_t kAbandonedProduct =
+    kRacedProduct + kRacedProducts;  // its writer dies
+inline constexpr std::int64_t kAllProducts = kAbandonedProduct;
 
 inline constexpr std::uint32_t kNodes = 2;
 inline constexpr std::uint32_t kClients = 16;  // of the closed loops; half of them on each node
@@ -40,6 +42,7 @@ class Workload {
   /// Sets a price that no other write of the run sets, so that a value read names the write that
   /// made it.
   lab::harness::Operation write(Catalog& node, ProductId id);
+  Cents next_price() { return Cents{next_price_.fetch_add(1)}; }
 
  private:
   lab::harness::Zipf keys_;

@@ -30,6 +30,11 @@ class World : public Session {
         times_(choose_times(plan.flags.quick)),
         sql_(backends_.sql->connect({.connections = kSqlConnections})),
         products_(*sql_) {
+    if (plan.fault == kAppCrash && !backends_.redis->address()) {
+      throw lab::Failure(lab::Error{lab::ErrorCode::invalid, lab::Happened::no,
+                                    "app-crash kills a process: the embedded cache lives in this "
+                                    "one; choose --backend real"});
+    }
     seed();
   }
 

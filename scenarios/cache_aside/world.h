@@ -30,6 +30,9 @@ struct Recipe {
   bool expires = true;  // its entries have a TTL
 };
 
+/// The fault that the scenario adds to those of Redis.
+inline constexpr const char* kAppCrash = "app-crash";
+
 lab::harness::Timing timing(const lab::harness::Flags& flags);
 
 std::unique_ptr<lab::harness::Session> open_world(lab::harness::RunPlan& plan,
