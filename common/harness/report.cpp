@@ -336,6 +336,11 @@ void add_limits(const RunResult& result, Page& page) {
   }
 }
 
+std::string in_doubt(const Ratio& ratio) {
+  if (ratio.answer() != Ratio::Answer::cannot_tell) return {};
+  return ratio.n < Ratio::kFewestRounds ? "can't tell, too few rounds" : "can't tell";
+}
+
 void add_comparisons(const RunResult& result, Page& page) {
   if (result.comparisons.empty()) return;
   page.line("Compared  (ratio of the same rounds, 95 % interval)", Style::heading);
@@ -347,7 +352,7 @@ void add_comparisons(const RunResult& result, Page& page) {
     table.add_row({{a + " against " + b},
                    {spaced(metric)},
                    {interval, unclear ? Style::faint : Style::normal},
-                   {unclear ? "can't tell" : "", Style::warning}});
+                   {in_doubt(ratio), Style::warning}});
   }
   page.add(table);
   page.line();

@@ -11,7 +11,6 @@ namespace {
 
 constexpr int kResamples = 2000;
 constexpr double kConfidence = 0.95;
-constexpr std::size_t kFewestRounds = 5;
 
 /// Linear interpolation between the two nearest ranks (type 7 of Hyndman & Fan 1996).
 double quantile(const std::vector<double>& sorted, double fraction) {

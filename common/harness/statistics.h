@@ -25,7 +25,8 @@ struct Ratio {
   double low = 0, high = 0;
   std::size_t n = 0;
   enum class Answer { larger, smaller, cannot_tell };
-  Answer answer() const;  // cannot_tell when the interval holds 1 or n < 5
+  static constexpr std::size_t kFewestRounds = 5;
+  Answer answer() const;  // cannot_tell when the interval holds 1 or n < kFewestRounds
 };
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b, std::uint64_t seed);
 

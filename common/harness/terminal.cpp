@@ -181,8 +181,11 @@ class TerminalView : public EventReader {
     const double passed_s = seconds(at);
     std::string text =
         fmt::format("{:.0f} s of about {:.0f} s · {}", passed_s, estimated_s_, doing_);
-    if (!phase_.empty()) text += " · " + phase_;
-    if (!fault_.empty()) text += " · FAULT " + fault_;
+    if (!fault_.empty()) {
+      text += " · FAULT " + fault_;
+    } else if (!phase_.empty()) {
+      text += " · " + phase_;
+    }
     progress_.show(at, estimated_s_ > 0 ? passed_s / estimated_s_ : 0, text);
   }
 

@@ -101,6 +101,12 @@ TEST(Report, ShowsWhatAnInterruptedRunHas) {
   EXPECT_THAT(text, HasSubstr("stale_while_revalidate was not run"));
 }
 
+TEST(Report, SaysWhenTheRoundsAreTooFew) {
+  RunResult result = sample_result();
+  result.comparisons[0].ratio.n = 3;
+  EXPECT_THAT(report_text(result, 100, false), HasSubstr("can't tell, too few rounds"));
+}
+
 TEST(Report, SurvivesAnEmptyResult) {
   RunResult empty;
   EXPECT_THAT(report_text(empty, 100, false), HasSubstr("inconclusive: nothing was tested"));
