@@ -1,11 +1,15 @@
 #pragma once
 // Private servers: real Redis, MariaDB and PostgreSQL processes that belong to this run alone.
 //
-// A small supervisor process (bin/lab_supervisor) is their parent. It holds a pipe to the run; when
-// the run goes, even by kill -9, the supervisor kills every descendant and removes the folders,
-// then goes too. If the supervisor itself is killed, the kernel kills the servers
-// (PR_SET_PDEATHSIG) and the next run removes the folders (their marker names a process that is no
-// more).
+// A small supervisor process (bin/lab_supervisor) is their parent. A socket connects it to the run;
+// when the run goes, even by kill -9, the supervisor kills every descendant and removes the folders,
+// then goes too. If the supervisor itself is killed, the kernel kills the servers (PR_SET_PDEATHSIG)
+// and the next run removes the folders, and ends what was frozen in them (their marker names a
+// process that is no more). Folders are made in $LAB_TMPDIR, else $TMPDIR, else /tmp.
+//
+// As root, PostgreSQL runs as the user `postgres`, who must be able to reach that folder; everything
+// else runs as the user of the run. Data folders of databases are prepared once and kept under
+// $XDG_CACHE_HOME or ~/.cache/system-design-lab.
 //
 // Each server has a 0700 folder of its own and listens on a Unix socket in it and, when asked, on a
 // port of 127.0.0.1 that the kernel chose. Ready means: it answered its own protocol.
@@ -31,21 +35,23 @@ class Server {
   virtual int pid() const = 0;              // 0 while it is down
   virtual const std::filesystem::path& folder() const = 0;
 
-  virtual Result<void> start() = 0;  // waits until it answers; no-op when it runs
-  virtual Result<void> kill() = 0;   // SIGKILL to the whole tree, and reaped when this returns
-  virtual Result<void>
-  pause() = 0;  // SIGSTOP to the whole tree: connects succeed, answers do not come
+  /// Waits until it answers. Does nothing when it runs; `invalid` when it is paused.
+  virtual Result<void> start() = 0;
+  /// SIGKILL to the whole tree, reaped when this returns. Does nothing when it is down.
+  virtual Result<void> kill() = 0;
+  /// SIGSTOP to the whole tree: connects succeed, answers do not come. `not_found` when it is down.
+  virtual Result<void> pause() = 0;
   virtual Result<void> resume() = 0;  // SIGCONT
   /// kill, then start. How long it was down, from the signal to the first answer.
   Result<Nanos> restart();
 };
 
 struct RedisServerOptions {
-  bool tcp = false;          // also listen on 127.0.0.1
+  bool tcp = false;          // also listen on 127.0.0.1; without a password, as Redis comes
   bool append_only = false;  // AOF with `appendfsync`
   std::string appendfsync = "everysec";
-  bool snapshots =
-      false;  // loads dump.rdb at start when there is one; SAVE writes it (never by itself)
+  /// Loads dump.rdb at start when there is one; SAVE writes it (never by itself).
+  bool snapshots = false;
 };
 
 class RedisServer : public Server {
@@ -61,12 +67,13 @@ struct SqlServerOptions {
 
 class SqlServer : public Server {
  public:
-  virtual std::filesystem::path socket()
-      const = 0;                 // MariaDB: the socket. PostgreSQL: the folder that holds it
-  virtual int port() const = 0;  // PostgreSQL: names its socket file even without tcp
+  /// MariaDB: the socket. PostgreSQL: the folder that holds it.
+  virtual std::filesystem::path socket() const = 0;
+  /// The same after a restart. PostgreSQL: names its socket file even without tcp.
+  virtual int port() const = 0;
   virtual std::string user() const = 0;
-  virtual std::string password()
-      const = 0;  // made for this run; never on a command line or in a log
+  /// Made for this run; never on a command line or in a log.
+  virtual std::string password() const = 0;
   virtual std::string database() const = 0;
 };
 
