@@ -46,7 +46,7 @@ TEST(ClosedLoop, AClientHasOneOperationAtATime) {
 TEST(ClosedLoop, TheSameSeedGivesEachClientTheSameDraws) {
   const auto first_draws = [](std::uint64_t seed) {
     std::vector<std::uint64_t> draws(4);
-    std::vector<bool> drawn(4);
+    std::vector<char> drawn(4);  // not bool: threads must not share a word
     closed_loop(now(), {.clients = 4, .duration = 5ms, .seed = seed},
                 [&](std::uint32_t client, Random& random) {
                   const auto draw = random();
@@ -78,7 +78,8 @@ TEST(OpenLoop, TheSameSeedPlansTheSameArrivals) {
         nothing);
     for (const auto& op : history.sorted()) planned.push_back(op.planned);
     std::sort(planned.begin(), planned.end());
-    for (auto& at : planned) at -= planned.front();
+    const Nanos first = planned.front();
+    for (auto& at : planned) at -= first;
     return planned;
   };
   const auto a = plan(7), b = plan(7), c = plan(8);
@@ -97,7 +98,7 @@ TEST(OpenLoop, AStallIsNotHidden) {
         return Operation{};
       });
   const auto from_plan = history.latencies([](const Operation&) { return true; });
-  EXPECT_GT(from_plan.percentile(0.25), 20ms);  // about half were planned during the stall
+  EXPECT_GT(from_plan.percentile(0.75), 20ms);  // about half were planned during the stall
   const auto long_calls = history.count([](const Operation& op) { return op.duration() > 50ms; });
   EXPECT_EQ(long_calls, 1u);  // a closed loop would have reported just this one
 }
