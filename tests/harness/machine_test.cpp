@@ -1,14 +1,16 @@
 #include "harness/machine.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 
-#include <regex>
 #include <string>
 #include <thread>
 
 namespace lab::harness {
 namespace {
+
+using ::testing::MatchesRegex;
 
 TEST(Machine, IsKnown) {
   const Machine machine = this_machine();
@@ -17,8 +19,7 @@ TEST(Machine, IsKnown) {
   EXPECT_GT(machine.memory_mb, 100);
   EXPECT_TRUE(machine.kernel.starts_with("Linux ")) << machine.kernel;
   EXPECT_FALSE(machine.system.empty());
-  EXPECT_TRUE(std::regex_match(machine.compiler, std::regex(R"((clan)?g\+\+ \d+\.\d+\.\d+)")))
-      << machine.compiler;
+  EXPECT_THAT(machine.compiler, MatchesRegex("(clan)?g\\+\\+ [0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_FALSE(machine.build_type.empty());
   EXPECT_GE(machine.load_average, 0);
 }
@@ -43,7 +44,7 @@ TEST(Machine, MeasuresOnlyInARelease) {
 }
 
 TEST(Commit, IsSevenDigitsOrUnknown) {
-  EXPECT_TRUE(std::regex_match(commit(), std::regex(R"([0-9a-f]{7}\+?|unknown)"))) << commit();
+  EXPECT_THAT(commit(), MatchesRegex("[0-9a-f]{7}\\+?|unknown"));
 }
 
 TEST(Placement, SharesASingleCpu) {
