@@ -61,10 +61,10 @@ int visit(const fs::path& root, const std::string& path, bool check) {
 
 }  // namespace
 
-int docs(const fs::path& folder, bool check) {
-  const fs::path root = folder.empty() ? this_project().root : folder;
+int docs(const fs::path& root, bool check) {
+  const fs::path top = root.empty() ? this_project().root : root;
   int stale = 0;
-  for (const auto& path : documents(root)) stale += visit(root, path, check);
+  for (const auto& path : documents(top)) stale += visit(top, path, check);
   if (stale == 0) return 0;
   if (check) complain(kPromiseBroken, "to renew them, type: ./lab docs");
   return kPromiseBroken;

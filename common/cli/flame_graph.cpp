@@ -162,21 +162,19 @@ class Drawing {
  private:
   void begin(std::string_view title, std::uint64_t samples) {
     auto out = std::back_inserter(svg_);
-    fmt::format_to(out,
-                   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
-                   "viewBox=\"0 0 {0} {1}\" "
-                   "font-family=\"monospace\" font-size=\"11\">\n"
-                   "<style>rect{{stroke:#fff;stroke-width:.5}}g:hover "
-                   "rect{{stroke:#000;stroke-width:1}}</style>\n"
-                   "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+    fmt::format_to(out, R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" )",
                    kWidth, height_);
-    fmt::format_to(out, "<text x=\"{}\" y=\"18\" font-size=\"14\" font-weight=\"bold\">{}</text>\n",
+    fmt::format_to(out, R"(viewBox="0 0 {} {}" font-family="monospace" font-size="11">)", kWidth,
+                   height_);
+    svg_ += R"(
+<style>rect{stroke:#fff;stroke-width:.5}g:hover rect{stroke:#000;stroke-width:1}</style>
+<rect width="100%" height="100%" fill="#fff"/>
+)";
+    fmt::format_to(out, R"(<text x="{}" y="18" font-size="14" font-weight="bold">{}</text>)",
                    kMargin, escaped(title));
-    fmt::format_to(out,
-                   "<text x=\"{}\" y=\"34\" fill=\"#555\">{} samples of CPU time; a box stands on "
-                   "its caller and is "
-                   "as wide as its share; hover for the name</text>\n",
-                   kMargin, with_thousands(static_cast<long long>(samples)));
+    fmt::format_to(out, R"(<text x="{}" y="34" fill="#555">{} samples of CPU time; )", kMargin,
+                   with_thousands(static_cast<long long>(samples)));
+    svg_ += "a box stands on its caller and is as wide as its share; hover for the name</text>\n";
   }
 
   void box(std::string_view name, const Frame& frame, double x, double y) {
@@ -186,11 +184,10 @@ class Drawing {
     auto out = std::back_inserter(svg_);
     fmt::format_to(out, "<g><title>{}: {} samples, {:.1f} %</title>", escaped(name), frame.samples,
                    share);
-    fmt::format_to(
-        out, "<rect x=\"{:.1f}\" y=\"{:.0f}\" width=\"{:.1f}\" height=\"{:.0f}\" fill=\"{}\"/>", x,
-        y, width, kRow - 1, colour(name));
+    fmt::format_to(out, R"(<rect x="{:.1f}" y="{:.0f}" width="{:.1f}" height="{:.0f}" fill="{}"/>)",
+                   x, y, width, kRow - 1, colour(name));
     if (const std::string text = label(name, width); !text.empty()) {
-      fmt::format_to(out, "<text x=\"{:.1f}\" y=\"{:.0f}\">{}</text>", x + 3, y + kRow - 5, text);
+      fmt::format_to(out, R"(<text x="{:.1f}" y="{:.0f}">{}</text>)", x + 3, y + kRow - 5, text);
     }
     svg_ += "</g>\n";
     for (const auto& [callee_name, callee] : frame.callees) {

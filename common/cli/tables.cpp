@@ -54,7 +54,7 @@ std::string number(double value) {
 }
 
 std::string spread(const json& of) {
-  const std::string median = number(of.at("median"));
+  std::string median = number(of.at("median"));
   if (of.at("n") == 1) return median;
   return fmt::format("{} [{}, {}]", median, number(of.at("low")), number(of.at("high")));
 }
@@ -204,11 +204,11 @@ Result<std::string> table(const json& result, const std::string& kind,
 
 }  // namespace
 
-Result<std::string> result_table(std::string_view text, const std::string& kind,
+Result<std::string> result_table(std::string_view recorded, const std::string& kind,
                                  const std::vector<std::string>& metrics,
                                  const std::string& document) {
   try {
-    const json result = json::parse(text);
+    const json result = json::parse(recorded);
     if (result.value("schema", "") != "lab.result/1") {
       return invalid("not a result of schema lab.result/1");
     }

@@ -19,7 +19,7 @@ namespace lab::cli {
 ///   limits       what the machine gives at best, and how near the best variant came
 /// Each ends with a line saying where the numbers come from. `document` is the path of the file
 /// that the table is for: links are relative to it.
-Result<std::string> result_table(std::string_view result, const std::string& kind,
+Result<std::string> result_table(std::string_view recorded, const std::string& kind,
                                  const std::vector<std::string>& metrics,
                                  const std::string& document);
 

@@ -40,8 +40,8 @@ bool prepare(const Project& project, const std::string& preset) {
     }
   }
   fmt::print(stderr, "lab: building build/{} (the first time takes some minutes)\n", preset);
-  Command building{"cmake", "--build", build, "--parallel",
-                   std::to_string(sysconf(_SC_NPROCESSORS_ONLN))};
+  Command building{"cmake", "--build",    "--preset",
+                   preset,  "--parallel", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))};
   // Off a terminal ninja would print a line per file.
   if (isatty(STDERR_FILENO) == 0) building.insert(building.end(), {"--", "--quiet"});
   return step(project, building, "the build failed, see above");

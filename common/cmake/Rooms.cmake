@@ -36,6 +36,9 @@ function(lab_scenario name)
   endif()
 endfunction()
 
+# What the preset tsan builds: the tests of the rooms where threads meet.
+add_custom_target(lab_tsan)
+
 # lab_test(NAME LABELS label... SOURCES file... [USES target...] [TIMEOUT seconds] [SERIAL])
 # A GoogleTest program of the name test_NAME, one CTest entry; exit 77 counts as skipped.
 function(lab_test name)
@@ -47,6 +50,12 @@ function(lab_test name)
   target_link_libraries(test_${name} PRIVATE ${test_USES} lab_options GTest::gtest GTest::gmock lab_test_main)
   add_test(NAME ${name} COMMAND test_${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/gtest/${name}.xml)
   set_tests_properties(${name} PROPERTIES LABELS "${test_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT ${test_TIMEOUT})
+  set(rooms_with_threads core infra faults harness)
+  foreach(label ${test_LABELS})
+    if(label IN_LIST rooms_with_threads)
+      add_dependencies(lab_tsan test_${name})
+    endif()
+  endforeach()
   if(test_SERIAL)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
