@@ -3,21 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
+#include <utility>
 
 namespace lab::infra {
-namespace {
-
-enum Turn : std::uint32_t { waiting, leads, answered };
-
-}  // namespace
 
 /// On its caller's stack; the lane keeps a pointer until it is answered or withdrawn.
 struct RedisBatchLane::Call {
+  enum class Turn { waits, leads, answered };
+
   std::string_view request;
   const Deadline& deadline;
+  EventCount* bed = nullptr;  // where it sleeps
   std::optional<Result<RedisReply>> reply{};
-  WaitWord turn{};
+  std::atomic<Turn> turn{Turn::waits};
 };
 
 RedisBatchLane::RedisBatchLane(RedisAddress address, Nanos connect_timeout)
@@ -25,69 +25,78 @@ RedisBatchLane::RedisBatchLane(RedisAddress address, Nanos connect_timeout)
 
 Result<RedisReply> RedisBatchLane::call(std::string_view request, const Deadline& deadline) {
   Call call{request, deadline};
+  bool leads = false;
   {
     const std::lock_guard lock(mutex_);
+    call.bed = forming_.empty() ? &may_lead_ : &answered_[round_ % 2];
     forming_.push_back(&call);
-    if (!led_) {
-      led_ = true;
-      call.turn.store(leads);
-    }
+    leads = !std::exchange(led_, true);
   }
-  if (!wait_for_turn_or_answer(call)) lead();
+  if (leads || wait(call) == Outcome::leads) lead();
   return std::move(*call.reply);
 }
 
-bool RedisBatchLane::wait_for_turn_or_answer(Call& call) {
+RedisBatchLane::Outcome RedisBatchLane::wait(Call& call) {
   Deadline until = call.deadline;
   for (;;) {
-    const auto turn = call.turn.load();
-    if (turn == answered) return true;
-    if (turn == leads && !until.passed()) return false;
+    const auto seen = call.bed->count();
+    const auto turn = call.turn.load(std::memory_order_acquire);
+    if (turn == Call::Turn::answered) return Outcome::answered;
     if (until.passed()) {
-      std::unique_lock lock(mutex_);
-      const auto mine = std::find(forming_.begin(), forming_.end(), &call);
-      if (mine != forming_.end()) {
-        forming_.erase(mine);
-        call.reply = Error{ErrorCode::timeout, Happened::no,
-                           "not sent in time: an earlier call waits for its answer"};
-        if (call.turn.load() == leads) hand_over_locked(lock);
-        return true;
-      }
+      if (withdraw(call)) return Outcome::answered;
       until = Deadline();  // it has been sent: whoever sent it keeps its limit too
-      continue;
+    } else if (turn == Call::Turn::leads) {
+      return Outcome::leads;
+    } else {
+      call.bed->wait(seen, until);
     }
-    call.turn.wait(waiting, until);
   }
 }
 
-void RedisBatchLane::hand_over_locked(std::unique_lock<std::mutex>& lock) {
+bool RedisBatchLane::withdraw(Call& call) {
+  std::unique_lock lock(mutex_);
+  const auto mine = std::find(forming_.begin(), forming_.end(), &call);
+  if (mine == forming_.end()) return false;
+  forming_.erase(mine);
+  call.reply = Error{ErrorCode::timeout, Happened::no,
+                     "not sent in time: an earlier call waits for its answer"};
+  if (call.turn.load(std::memory_order_relaxed) == Call::Turn::leads) {
+    hand_over(lock);
+  } else if (call.bed == &may_lead_ && !forming_.empty()) {
+    forming_.front()->bed = &may_lead_;
+    answered_[round_ % 2].notify_all();  // it lies down again, where it will be called to lead
+  }
+  return true;
+}
+
+void RedisBatchLane::hand_over(std::unique_lock<std::mutex>& lock) {
   if (forming_.empty()) {
     led_ = false;
     return;
   }
-  WaitWord& turn = forming_.front()->turn;
-  turn.store(leads);
+  Call& next = *forming_.front();
+  EventCount& bed = *next.bed;
+  next.turn.store(Call::Turn::leads, std::memory_order_release);
   lock.unlock();
-  turn.wake_one();
+  bed.notify_all();
 }
 
-void RedisBatchLane::lead() {  // the first of the forming batch does
+void RedisBatchLane::lead() {
+  unsigned round = 0;
   {
     const std::lock_guard lock(mutex_);
     sent_.swap(forming_);
+    round = round_++;
   }
   exchange(sent_);
   const Batch batch = std::exchange(sent_, {});
   {
     std::unique_lock lock(mutex_);
-    hand_over_locked(lock);
+    hand_over(lock);
   }
-  for (Call* call : batch) {
-    // Once answered, the call may be gone with its caller's stack: waking needs the address only.
-    WaitWord& turn = call->turn;
-    turn.store(answered);
-    if (call != batch.front()) turn.wake_one();
-  }
+  // From the moment it is answered a call may be gone with its caller's stack.
+  for (Call* call : batch) call->turn.store(Call::Turn::answered, std::memory_order_release);
+  if (batch.size() > 1) answered_[round % 2].notify_all();
 }
 
 void RedisBatchLane::exchange(const Batch& batch) {
@@ -99,19 +108,34 @@ void RedisBatchLane::exchange(const Batch& batch) {
     requests_ += call->request;
   }
   auto done = connect(deadline);
-  if (done) done = connection_->exchange(requests_, batch.size(), deadline, replies_);
-  for (std::size_t i = 0; i < replies_.size(); ++i) batch[i]->reply = std::move(replies_[i]);
-  if (done) return;
-
-  connection_.reset();
-  for (std::size_t i = replies_.size(); i < batch.size(); ++i) {
-    Error error = done.error();
-    if (error.code == ErrorCode::timeout && !batch[i]->deadline.passed()) {
-      error.code = ErrorCode::closed;
-      error.message += ", and the call it was sent with gave up";
+  if (done) {
+    done = connection_->exchange(requests_, batch.size(), deadline, replies_);
+    // The server had hung up before anything was sent: as good as not connected yet.
+    if (!done && done.error().code == ErrorCode::closed && done.error().happened == Happened::no) {
+      connection_.reset();
+      done = connect(deadline);
+      if (done) done = connection_->exchange(requests_, batch.size(), deadline, replies_);
     }
-    batch[i]->reply = error;
   }
+  if (!done) {
+    connection_.reset();
+    // Once the stream is out of step nobody can say whose answer is whose.
+    if (done.error().code == ErrorCode::protocol) replies_.clear();
+  }
+  for (std::size_t i = 0; i < replies_.size(); ++i) batch[i]->reply = std::move(replies_[i]);
+  for (std::size_t i = replies_.size(); i < batch.size(); ++i) {
+    batch[i]->reply = told_to(*batch[i], done.error());
+  }
+}
+
+/// One caller's limit ended the batch; for those with time left it is the connection that broke.
+Error RedisBatchLane::told_to(const Call& call, Error error) {
+  if (error.code == ErrorCode::timeout && error.happened == Happened::unknown &&
+      !call.deadline.passed()) {
+    error.code = ErrorCode::closed;
+    error.message += ", and the call it was sent with gave up";
+  }
+  return error;
 }
 
 Result<void> RedisBatchLane::connect(const Deadline& deadline) {
@@ -120,6 +144,22 @@ Result<void> RedisBatchLane::connect(const Deadline& deadline) {
   if (!opened) return opened.error();
   connection_ = std::move(*opened);
   return {};
+}
+
+RedisBatches::RedisBatches(const RedisAddress& address, const RedisOptions& options) {
+  const std::size_t lanes = std::max<std::size_t>(options.lanes, 1);
+  for (auto* kind : {&limited_, &unlimited_}) {
+    for (std::size_t i = 0; i < lanes; ++i) {
+      kind->push_back(std::make_unique<RedisBatchLane>(address, options.connect_timeout));
+    }
+  }
+}
+
+Result<RedisReply> RedisBatches::call(std::string_view request, const Deadline& deadline) {
+  static std::atomic<std::size_t> threads{0};
+  thread_local const std::size_t mine = threads++;
+  const auto& lanes = deadline.never() ? unlimited_ : limited_;
+  return lanes[mine % lanes.size()]->call(request, deadline);
 }
 
 }  // namespace lab::infra

@@ -25,9 +25,14 @@ struct RedisOptions {
   /// Connections are opened on first use, at most this many; a caller waits for a free one.
   std::size_t connections = 16;
   std::chrono::milliseconds connect_timeout{1000};
-  /// Calls of different threads share connections and are sent in batches (implicit pipelining):
-  /// fewer system calls, the same answers. A call that times out closes the connection it shared.
+  /// Single commands of different threads share connections and travel in batches (implicit
+  /// pipelining): fewer system calls, the same answers. A call that times out closes the connection
+  /// it shared. Not for commands that make the server wait (BLPOP) or change the connection's state
+  /// (SELECT, MULTI): a shared connection waits and changes for all. A pipeline() always has a
+  /// connection of its own.
   bool batch_calls = false;
+  /// How many connections the batches share; each thread keeps to one.
+  std::size_t lanes = 2;
 };
 
 /// Does not connect yet: the first call does.

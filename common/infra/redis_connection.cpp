@@ -14,77 +14,15 @@
 namespace lab::infra {
 namespace {
 
-// The kernel counts a receive limit in its own ticks (4 ms at 250 Hz): good enough for long limits,
-// and free.
-constexpr Nanos shortest_kernel_limit = 20ms;
-constexpr std::size_t most_elements =
-    16 * 1024 * 1024;  // of an array answer; more is garbage, not data
+// The kernel counts a receive limit in its own ticks, of at most 10 ms, and rounds it up: it is given
+// this much less, and poll() waits for the exact rest.
+constexpr Nanos kernel_limit_slack = 20ms;
+constexpr Nanos shortest_kernel_limit = 40ms;
 constexpr Nanos idle_before_check = 1ms;
 
 timeval to_timeval(Nanos duration) {
   const auto micros = std::chrono::ceil<std::chrono::microseconds>(duration).count();
   return {micros / 1'000'000, micros % 1'000'000};
-}
-
-// hiredis allocates an array as soon as its length is announced: a made-up length must not take the
-// memory. The type of the length differs between its versions, so it is deduced.
-template <class Count>
-void* create_array(const redisReadTask* task, Count count) {
-  static const auto original = [] {
-    struct Freed {
-      redisReader* reader = redisReaderCreate();
-      ~Freed() { redisReaderFree(reader); }
-    } fresh;
-    return fresh.reader->fn->createArray;
-  }();
-  return static_cast<std::size_t>(count) > most_elements ? nullptr : original(task, count);
-}
-
-redisReplyObjectFunctions* reply_functions(const redisReader& reader) {
-  static redisReplyObjectFunctions functions = [&] {
-    redisReplyObjectFunctions bounded = *reader.fn;
-    bounded.createArray = &create_array;
-    return bounded;
-  }();
-  return &functions;
-}
-
-struct FreeReply {
-  void operator()(redisReply* reply) const { freeReplyObject(reply); }
-};
-
-Result<RedisReply> convert(const redisReply& reply);
-
-Result<RedisReply> convert_array(const redisReply& reply) {
-  RedisReply array{.type = RedisReply::Type::array};
-  array.items.reserve(reply.elements);
-  for (std::size_t i = 0; i < reply.elements; ++i) {
-    auto item = convert(*reply.element[i]);
-    if (!item) return item.error();
-    array.items.push_back(std::move(*item));
-  }
-  return array;
-}
-
-Result<RedisReply> convert(const redisReply& reply) {
-  using Type = RedisReply::Type;
-  switch (reply.type) {
-    case REDIS_REPLY_NIL:
-      return RedisReply{};
-    case REDIS_REPLY_INTEGER:
-      return RedisReply{.type = Type::integer, .integer = reply.integer};
-    case REDIS_REPLY_STATUS:
-      return RedisReply{.type = Type::status, .text = std::string(reply.str, reply.len)};
-    case REDIS_REPLY_STRING:
-      return RedisReply{.type = Type::text, .text = std::string(reply.str, reply.len)};
-    case REDIS_REPLY_ARRAY:
-      return convert_array(reply);
-    case REDIS_REPLY_ERROR:
-      return server_error({reply.str, reply.len});
-    default:
-      return Error{ErrorCode::protocol, Happened::unknown,
-                   fmt::format("an answer of unknown type {}", reply.type)};
-  }
 }
 
 std::string reason(int error_number) {
@@ -103,11 +41,6 @@ struct RedisConnection::Hiredis {
   Hiredis& operator=(const Hiredis&) = delete;
 };
 
-Error server_error(std::string_view text) {
-  const auto first_word = text.substr(0, text.find(' '));
-  return {ErrorCode::invalid, Happened::no, std::string(text), std::string(first_word)};
-}
-
 void append_command(std::string& requests, std::span<const std::string_view> words) {
   requests += fmt::format("*{}\r\n", words.size());
   for (const std::string_view word : words) {
@@ -117,9 +50,7 @@ void append_command(std::string& requests, std::span<const std::string_view> wor
 }
 
 RedisConnection::RedisConnection(std::unique_ptr<Hiredis> hiredis, std::string peer)
-    : hiredis_(std::move(hiredis)), peer_(std::move(peer)) {
-  hiredis_->context->reader->fn = reply_functions(*hiredis_->context->reader);
-}
+    : hiredis_(std::move(hiredis)), peer_(std::move(peer)) {}
 
 RedisConnection::~RedisConnection() = default;
 
@@ -219,38 +150,17 @@ Result<void> RedisConnection::send(std::string_view requests, const Deadline& de
 Result<void> RedisConnection::receive(std::size_t count, const Deadline& deadline,
                                       std::vector<Result<RedisReply>>& replies) {
   for (bool first = true;; first = false) {
-    auto taken = take_replies(count, replies);
-    if (!taken) return taken.error();
+    const auto taken = replies_.take(count, replies);
+    if (!taken) return error(taken.error().code, taken.error().happened, taken.error().message);
     count -= *taken;
     if (count == 0) break;
     if (auto received = receive_some(deadline, first); !received) return received.error();
   }
-  last_used_ = now();
-  return {};
-}
-
-Result<std::size_t> RedisConnection::take_replies(std::size_t count,
-                                                  std::vector<Result<RedisReply>>& replies) {
-  redisReader* reader = hiredis_->context->reader;
-  std::size_t taken = 0;
-  for (; taken < count; ++taken) {
-    void* raw = nullptr;
-    if (redisReaderGetReply(reader, &raw) != REDIS_OK) {
-      return error(ErrorCode::protocol, Happened::unknown,
-                   fmt::format("answered nonsense: {}", reader->errstr));
-    }
-    if (!raw) break;
-    const std::unique_ptr<redisReply, FreeReply> reply(static_cast<redisReply*>(raw));
-    auto converted = convert(*reply);
-    if (!converted && converted.error().code == ErrorCode::protocol) {
-      return error(ErrorCode::protocol, Happened::unknown, converted.error().message);
-    }
-    replies.push_back(std::move(converted));
-  }
-  if (taken == count && count > 0 && reader->len > reader->pos) {
+  if (replies_.leftover()) {
     return error(ErrorCode::protocol, Happened::unknown, "answered more than it was asked");
   }
-  return taken;
+  last_used_ = now();
+  return {};
 }
 
 Result<void> RedisConnection::receive_some(const Deadline& deadline, bool first) {
@@ -258,10 +168,12 @@ Result<void> RedisConnection::receive_some(const Deadline& deadline, bool first)
   // limit cannot express (an answer in slices, a limit half used up, a very short one) waits with
   // poll() for what is left.
   const bool kernel_keeps_limit =
-      first && (deadline.never() || (*deadline.limit() >= shortest_kernel_limit &&
-                                     deadline.left() >= *deadline.limit() / 8 * 7));
+      first &&
+      (deadline.never() || (*deadline.limit() >= shortest_kernel_limit &&
+                            deadline.left() >= *deadline.limit() - kernel_limit_slack / 2));
   if (kernel_keeps_limit) {
-    set_kernel_limit(deadline.limit());
+    const auto limit = deadline.limit();
+    set_kernel_limit(limit ? std::optional(*limit - kernel_limit_slack) : std::nullopt);
   } else {
     auto ready = wait_for(POLLIN, deadline);
     if (!ready) return ready.error();
@@ -270,17 +182,11 @@ Result<void> RedisConnection::receive_some(const Deadline& deadline, bool first)
   std::array<char, 16 * 1024> buffer;
   const ssize_t size = ::recv(hiredis_->context->fd, buffer.data(), buffer.size(),
                               kernel_keeps_limit ? 0 : MSG_DONTWAIT);
-  if (size > 0) {
-    if (redisReaderFeed(hiredis_->context->reader, buffer.data(), static_cast<std::size_t>(size)) ==
-        REDIS_OK) {
-      return {};
-    }
-    return error(ErrorCode::protocol, Happened::unknown, "no memory for the answer");
-  }
-  if (size == 0)
+  if (size > 0) return replies_.feed({buffer.data(), static_cast<std::size_t>(size)});
+  if (size == 0) {
     return error(ErrorCode::closed, Happened::unknown, "closed the connection before it answered");
-  if (errno == EINTR || (errno == EAGAIN && !kernel_keeps_limit)) return {};
-  if (errno == EAGAIN) return error(ErrorCode::timeout, Happened::unknown, "no answer in time");
+  }
+  if (errno == EINTR || errno == EAGAIN) return {};  // the next round waits for the exact rest
   return error(ErrorCode::closed, Happened::unknown,
                fmt::format("connection lost: {}", reason(errno)));
 }

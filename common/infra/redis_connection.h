@@ -8,11 +8,9 @@
 
 #include "infra/deadline.h"
 #include "infra/redis_client.h"
+#include "infra/redis_replies.h"
 
 namespace lab::infra {
-
-/// What an error answer of the server becomes: `invalid`, native_code its first word ("WRONGTYPE").
-Error server_error(std::string_view text);
 
 /// Appends the command in Redis's wire format.
 void append_command(std::string& requests, std::span<const std::string_view> words);
@@ -45,13 +43,13 @@ class RedisConnection {
   Result<void> send(std::string_view requests, const Deadline& deadline);
   Result<void> receive(std::size_t count, const Deadline& deadline,
                        std::vector<Result<RedisReply>>& replies);
-  Result<std::size_t> take_replies(std::size_t count, std::vector<Result<RedisReply>>& replies);
   Result<void> receive_some(const Deadline& deadline, bool first);
   Result<bool> wait_for(short events, const Deadline& deadline);
   void set_kernel_limit(std::optional<Nanos> limit);
   Error error(ErrorCode code, Happened happened, std::string_view why) const;
 
   std::unique_ptr<Hiredis> hiredis_;
+  RedisReplies replies_;
   std::string peer_;                   // for messages
   std::optional<Nanos> kernel_limit_;  // what SO_RCVTIMEO is set to
   Instant last_used_ = now();

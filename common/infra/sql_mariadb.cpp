@@ -44,6 +44,8 @@ ErrorCode code_of(unsigned number) {
     case CR_SERVER_GONE_ERROR:
     case CR_SERVER_LOST:
       return ErrorCode::closed;
+    case CR_NEW_STMT_METADATA:
+      return ErrorCode::invalid;  // the table has other columns now
     default:
       break;
   }
@@ -158,9 +160,8 @@ Error connect_error(const Poco::Exception& exception) {
   // The number of the error is lost here; the client library's sentences tell enough.
   const std::string text = exception.displayText();
   const auto says = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-  const bool late = says("waiting for") || says("(110)") ||
-                    says("reading initial communication packet, system error: 0") ||
-                    says("timed out");
+  const bool late =
+      says("(110)") || says("system error: 110") || says("system error: 11") || says("timed out");
   const bool full = says("Too many connections") || says("(24)");
   return {late   ? ErrorCode::timeout
           : full ? ErrorCode::exhausted

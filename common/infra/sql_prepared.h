@@ -155,10 +155,11 @@ template <class Statement, class Engine>
 Result<SqlResult> run_prepared(StatementMap<std::unique_ptr<Statement>>& statements,
                                std::string_view text, std::span<const SqlValue> values,
                                Engine& engine) {
+  auto found = statements.find(text);
   try {
-    auto found = statements.find(text);
     if (found == statements.end()) {
-      found = statements.emplace(std::string(text), engine.make(text, values.size())).first;
+      auto made = engine.make(text, values.size());
+      found = statements.emplace(std::string(text), std::move(made)).first;
     }
     Statement& statement = *found->second;
     if (statement.value_count() != values.size()) {
@@ -171,7 +172,10 @@ Result<SqlResult> run_prepared(StatementMap<std::unique_ptr<Statement>>& stateme
     if (statement.columns() == 0) result.affected = engine.affected(statement);
     return result;
   } catch (const Poco::Exception& exception) {
-    return engine.error(exception);
+    const Error error = engine.error(exception);
+    // Never right, or not any more since its table changed: the next run prepares it anew.
+    if (error.code == ErrorCode::invalid && found != statements.end()) statements.erase(found);
+    return error;
   }
 }
 

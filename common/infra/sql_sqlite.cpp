@@ -4,6 +4,8 @@
 #include <Poco/Data/SQLite/SessionImpl.h>
 #include <sqlite3.h>
 
+#include <filesystem>
+
 #include "infra/sql_prepared.h"
 #include "infra/sql_session.h"
 
@@ -47,8 +49,8 @@ ErrorCode code_of(int extended) {
 
 class SqliteSession : public SqlSession {
  public:
-  explicit SqliteSession(const std::string& path)
-      : session_(new sqlite::SessionImpl(path)),
+  SqliteSession(const std::string& path, std::size_t timeout_seconds)
+      : session_(new sqlite::SessionImpl(path, timeout_seconds)),
         database_(Poco::AnyCast<sqlite3*>(session_->getProperty("handle"))) {
     sqlite3_extended_result_codes(database_, 1);
     sqlite3_busy_timeout(database_, busy_timeout_ms);
@@ -113,9 +115,16 @@ class SqliteSession : public SqlSession {
 
 }  // namespace
 
-Result<std::unique_ptr<SqlSession>> open_sqlite(const SqlAddress& address, const SqlOptions&) {
+Result<std::unique_ptr<SqlSession>> open_sqlite(const SqlAddress& address,
+                                                const SqlOptions& options) {
+  // Poco tries for the whole timeout to open what cannot be opened.
+  const auto folder = std::filesystem::path(address.path).parent_path();
+  if (std::error_code ignored; !folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+    return Error{ErrorCode::refused, Happened::no, "there is no such folder"};
+  }
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
   try {
-    auto session = std::make_unique<SqliteSession>(address.path);
+    auto session = std::make_unique<SqliteSession>(address.path, static_cast<std::size_t>(seconds));
     // Readers do not wait for the writer; a commit survives a killed process (not a power cut).
     for (const char* pragma :
          {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA foreign_keys = ON"}) {

@@ -30,15 +30,17 @@ Result<Url> take_apart(std::string_view text, const Poco::URI& uri) {
   url.scheme = uri.getScheme();
   const std::string& user_info = uri.getUserInfo();
   const auto colon = user_info.find(':');
-  url.user = user_info.substr(0, colon);
-  if (colon != std::string::npos) url.password = user_info.substr(colon + 1);
+  Poco::URI::decode(user_info.substr(0, colon), url.user);
+  if (colon != std::string::npos) Poco::URI::decode(user_info.substr(colon + 1), url.password);
   url.host = uri.getHost();
   url.port = uri.getPort();
   url.path = uri.getPath();
   for (const auto& [key, value] : uri.getQueryParameters()) {
-    if (key != "socket") return bad_url(text, fmt::format("unknown parameter \"{}\"", key));
+    if (key != "socket") return bad_url(text, "the only parameter is ?socket=/path");
     url.socket = value;
   }
+  if (url.host.find('%') != std::string::npos)
+    return bad_url(text, "the host has an odd character");
   for (const std::string* part : {&url.user, &url.password, &url.host, &url.path, &url.socket}) {
     if (part->find('\0') != std::string::npos) return bad_url(text, "contains a zero byte");
   }

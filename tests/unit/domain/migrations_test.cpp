@@ -1,0 +1,28 @@
+#include "domain/migrations.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace lab::domain {
+namespace {
+
+TEST(Migrations, AreNumberedFromOneWithoutAGap) {
+  int expected = 0;
+  for (const Migration& migration : migrations()) {
+    EXPECT_EQ(migration.version, ++expected) << migration.name;
+    EXPECT_FALSE(migration.name.empty());
+  }
+  EXPECT_GE(expected, 4);
+}
+
+TEST(Migrations, CarryTheirTexts) {
+  std::string all;
+  for (const Migration& migration : migrations()) all += migration.sql;
+  for (const char* table : {"users", "products", "orders", "order_lines", "payments"}) {
+    EXPECT_NE(all.find(std::string("CREATE TABLE ") + table + " ("), std::string::npos) << table;
+  }
+}
+
+}  // namespace
+}  // namespace lab::domain
