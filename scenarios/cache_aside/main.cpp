@@ -121,7 +121,7 @@ Scenario scenario() {
   scenario.rank_by = "reads_per_second";
   scenario.naive = "cache_forever";
   scenario.lesson = "the entry is never told of a write, and nothing takes it away";
-  scenario.next = "lab run cache-aside --fault redis-pause   (only a time limit helps)";
+  scenario.next = "./lab run cache-aside --fault redis-pause   (only a time limit helps)";
   scenario.timing = timing;
   scenario.open = [](auto& plan, auto& events) { return open_world(plan, events, recipes()); };
   return scenario;

@@ -122,12 +122,12 @@ class World : public Session {
 
 Timing timing(const Flags& flags) {
   Timing timing;
-  const Nanos load = flags.duration.value_or(flags.quick ? 700ms : 2000ms);
+  const Nanos load = flags.duration.value_or(flags.quick ? 600ms : 2000ms);
   timing.warm_up = load / 7;
   timing.steady = load * 2 / 7;
   timing.fault = load * 2 / 7;
   timing.recovery = load * 2 / 7;
-  timing.round = flags.quick ? 60ms : 400ms;
+  timing.round = flags.quick ? 40ms : 400ms;
   timing.rounds = 9;
   return timing;
 }
