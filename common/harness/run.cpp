@@ -16,6 +16,7 @@
 #include "core/stop.h"
 #include "core/text.h"
 #include "harness/exit_status.h"
+#include "harness/files.h"
 #include "harness/load.h"
 #include "harness/scenario.h"
 #include "harness/terminal.h"
@@ -88,7 +89,7 @@ class Run {
     result_.backend = name(plan_.backend);
     result_.commit = commit();
     result_.began = utc_timestamp();
-    result_.machine = this_machine();
+    result_.machine = plan_.machine;
     result_.placement = plan_.placement.text;
     result_.command = std::move(command);
     result_.quick = plan_.flags.quick;
@@ -242,6 +243,7 @@ class Run {
       note(fmt::format("{}, round {}: {}", found.name, round + 1, report.spoiled));
     }
     for (auto& metric : report.metrics) {
+      metric.timed = true;
       const auto same = std::find_if(found.metrics.begin(), found.metrics.end(),
                                      [&](const Metric& kept) { return kept.name == metric.name; });
       if (same == found.metrics.end()) {
@@ -379,10 +381,12 @@ class Run {
     const std::string stem = result_.scenario + "-" + std::to_string(result_.machine.cpus) + "cpu";
     RunResult recorded = result_;
     recorded.folder.clear();  // evidence of another machine's disk
-    std::ofstream(folder / (stem + ".json")) << to_json(recorded) << '\n';
-    std::ofstream benchmark(folder / (stem + ".benchmark.json"));
-    benchmark << to_google_benchmark_json(recorded) << '\n';
-    if (!benchmark) files_problem_ = "cannot write " + folder.string();
+    for (const auto& [name, text] :
+         {std::pair{stem + ".json", to_json(recorded)},
+          std::pair{stem + ".benchmark.json", to_google_benchmark_json(recorded)}}) {
+      if (auto written = replace_file(folder / name, text + "\n"); !written)
+        files_problem_ = written.error().message;
+    }
   }
 
   int environment_failed(const Failure& failure) {
@@ -427,6 +431,7 @@ int run_main(const Scenario& scenario, int argc, char** argv) {
   plan.backend = flags.backend.value_or(Backend::real);
   plan.timing = scenario.timing(flags);
   if (flags.rounds) plan.timing.rounds = *flags.rounds;
+  plan.machine = this_machine();
   plan.placement = choose_placement();
   apply_to_this_process(plan.placement);
   return Run(scenario, std::move(plan), command_of(argc, argv)).go();

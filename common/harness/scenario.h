@@ -45,6 +45,7 @@ struct RunPlan {
   Backend backend = Backend::real;
   std::string fault;
   Timing timing;
+  Machine machine;  // as it was before this process took its place
   Placement placement;
 };
 
