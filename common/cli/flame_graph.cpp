@@ -75,6 +75,7 @@ std::string short_name(std::string_view name) {
       if ((c == '>' || c == ')') && depth > 0) --depth;
     }
   }
+  result.resize(std::min(result.find("@@"), result.size()));  // a symbol's version
   if (result.ends_with(" const")) result.resize(result.size() - 6);
   while (result.ends_with(' ')) result.pop_back();
   const std::size_t return_type = result.rfind(' ', result.find("operator "));

@@ -1,5 +1,6 @@
 #include "cli/process.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -51,6 +52,11 @@ Result<int> call(const Command& command, const CallOptions& options) {
   }
   if (options.output_to_stderr) {
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  }
+  if (!options.log.empty()) {
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, options.log.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
   }
   const auto environment = environment_with(options.added);
   pid_t child = 0;

@@ -17,6 +17,7 @@ struct CallOptions {
   std::filesystem::path folder = {};              // where it runs; empty: where this process does
   std::map<std::string, std::string> added = {};  // to this process's environment
   bool output_to_stderr = false;                  // its result is not our result
+  std::filesystem::path log = {};                 // if given, its stdout and stderr go there
 };
 
 /// Runs it to its end on this process's stdin, stdout and stderr. Returns its exit status, or

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr Nanos kPatience = 2min;  // for google-pprof: it reads all symbols of the program
 constexpr std::size_t kTop = 10;
+constexpr const char* kRounds = "40";  // enough for some thousand samples
 
 /// One profiling of one scenario: its program, its flags, and the folder where all of it goes.
 struct Profiling {
@@ -36,14 +37,14 @@ bool ran(int status) {
 }
 
 /// The exit status; an error has been told.
-int run_scenario(const Profiling& profiling, std::vector<std::string> more,
-                 std::map<std::string, std::string> environment) {
+int run_scenario(const Profiling& profiling, const std::vector<std::string>& more,
+                 const CallOptions& options) {
   Command command{profiling.program};
   command.insert(command.end(), profiling.flags.begin(), profiling.flags.end());
   command.insert(command.end(), more.begin(), more.end());
   // What was measured under a profiler is no result: it stays with the profile.
   command.insert(command.end(), {"--quiet", "--results", (profiling.raw() / "runs").string()});
-  const auto status = call(command, {.added = std::move(environment), .output_to_stderr = true});
+  const auto status = call(command, options);
   return status ? *status : complain(kEnvironment, status.error().message);
 }
 
@@ -78,9 +79,11 @@ void print_top(const std::string& title, const std::string& table) {
 
 int profile_cpu(const Profiling& profiling, const std::string& title) {
   const fs::path samples = profiling.raw() / "cpu.prof";
-  // 250 a second is what most kernels can give.
-  const int status = run_scenario(profiling, {"--cpu-profile", samples.string()},
-                                  {{"CPUPROFILE_FREQUENCY", "250"}});
+  fmt::print(stderr, "lab: first run, for CPU time\n");
+  // 250 samples a second is what most kernels can give.
+  const int status =
+      run_scenario(profiling, {"--cpu-profile", samples.string()},
+                   {.added = {{"CPUPROFILE_FREQUENCY", "250"}}, .output_to_stderr = true});
   if (!ran(status)) return status;
   if (!fs::exists(samples)) {
     return complain(kEnvironment,
@@ -113,12 +116,13 @@ std::string heap_profiler() {
   return {};
 }
 
-/// In order; those of other processes carry their process id in the name and are left out.
+/// In order. Those of other processes carry their process id in the name; they are removed.
 std::vector<std::string> heap_dumps(const fs::path& folder) {
   std::vector<std::string> dumps;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename();
     if (name.starts_with("heap.") && name.ends_with(".heap")) dumps.push_back(entry.path());
+    if (name.starts_with("heap_")) fs::remove(entry.path());
   }
   std::sort(dumps.begin(), dumps.end());
   return dumps;
@@ -130,15 +134,19 @@ int profile_heap(const Profiling& profiling) {
     return complain(kEnvironment,
                     "libtcmalloc is not installed; type: apt-get install libgoogle-perftools-dev");
   }
+  fmt::print(stderr, "lab: second run, for heap growth\n");
   const int status = run_scenario(profiling, {},
-                                  {{"LD_PRELOAD", library},
-                                   {"HEAPPROFILE", (profiling.raw() / "heap").string()},
-                                   {"HEAP_PROFILE_TIME_INTERVAL", "1"}});
-  if (!ran(status)) return status;
+                                  {.added = {{"LD_PRELOAD", library},
+                                             {"HEAPPROFILE", (profiling.raw() / "heap").string()},
+                                             {"HEAP_PROFILE_TIME_INTERVAL", "1"}},
+                                   .log = profiling.raw() / "heap.log"});
+  if (!ran(status)) {
+    return complain(status, "the run failed, see " + (profiling.raw() / "heap.log").string());
+  }
   auto dumps = heap_dumps(profiling.raw());
   if (dumps.empty())
     return complain(kEnvironment, "the heap profiler wrote nothing to " + profiling.raw().string());
-  std::vector<std::string> arguments{"--text", "--inuse_space"};
+  std::vector<std::string> arguments{"--text", "--inuse_space", "--show_bytes"};
   // The last dump is made at exit, when all has been given back: growth ends one before.
   if (dumps.size() > 2) {
     dumps.pop_back();
@@ -150,11 +158,17 @@ int profile_heap(const Profiling& profiling) {
   if (const int written = write(profiling.folder / "heap.txt", *table); written != 0)
     return written;
   print_top(
-      "\nHeap growth from the first second to the last: MB of its own, share, running share, with "
+      "\nHeap growth from the first second to the last: bytes of its own, share, running share, "
+      "with "
       "callees, "
       "share, function",
       *table);
   return 0;
+}
+
+bool chooses_rounds(const std::vector<std::string>& flags) {
+  return std::any_of(flags.begin(), flags.end(),
+                     [](const std::string& flag) { return flag.starts_with("--rounds"); });
 }
 
 }  // namespace
@@ -171,6 +185,7 @@ int profile(const std::string& scenario, const std::string& variant,
   Profiling profiling{(project.bin / *program).string(), flags,
                       project.root / "results/local" / name / ("profile-" + utc_compact())};
   profiling.flags.insert(profiling.flags.end(), {"--variant", variant});
+  if (!chooses_rounds(flags)) profiling.flags.insert(profiling.flags.end(), {"--rounds", kRounds});
   std::error_code problem;
   fs::create_directories(profiling.raw(), problem);
   if (problem)
@@ -178,6 +193,7 @@ int profile(const std::string& scenario, const std::string& variant,
                     fmt::format("cannot make {}: {}", profiling.raw().string(), problem.message()));
   if (const int status = profile_cpu(profiling, fmt::format("{}, variant {}: CPU", name, variant));
       status != 0) {
+    fs::remove_all(profiling.folder, problem);
     return status;
   }
   if (const int status = profile_heap(profiling); status != 0) return status;

@@ -50,6 +50,8 @@ TEST(FlameGraph, LabelsAreTheShortNames) {
   };
   EXPECT_EQ(label_of("void std::sort<int*>(int*, int*)"), "std::sort");
   EXPECT_EQ(label_of("lab::(anonymous namespace)::parse(char const*) const"), "lab::parse");
+  EXPECT_EQ(label_of("std::error_code::message() const@@GLIBCXX_3.4.11"),
+            "std::error_code::message");
   EXPECT_EQ(label_of("A::operator()(int) const"), "A::operator()");
   EXPECT_EQ(label_of("bool std::operator< <char>(S const&)"), "std::operator&lt;");
   EXPECT_EQ(label_of("A::operator bool() const"), "A::operator bool");

@@ -1,8 +1,12 @@
 #include "cli/process.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace lab::cli {
 namespace {
@@ -34,6 +38,15 @@ TEST(Call, KeepsOtherProgramsOutOfOurResult) {
   EXPECT_EQ(call({"echo", "progress"}, {.output_to_stderr = true}).value(), 0);
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "progress\n");
+}
+
+TEST(Call, WritesToALog) {
+  std::string name = std::filesystem::temp_directory_path() / "lab-log-XXXXXX";
+  close(mkstemp(name.data()));
+  EXPECT_EQ(call({"sh", "-c", "echo out; echo err >&2"}, {.log = name}).value(), 0);
+  std::ifstream log(name);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(log), {}), "out\nerr\n");
+  std::filesystem::remove(name);
 }
 
 TEST(Call, OfAProgramThatIsNotThereSaysSo) {
