@@ -32,13 +32,13 @@ class Greeting {
  public:
   /// False while the server does not greet; it greets after it has run its init file.
   static bool seen(const fs::path& socket) {
-    auto wire = Wire::open(socket, 5s);
+    auto wire = Wire::open(socket, 30s);
     return wire && packet(*wire).starts_with('\x0a');  // protocol version 10
   }
 
   /// May `user` log in without a password?
   static bool lets_in_without_password(const fs::path& socket, const std::string& user) {
-    auto wire = Wire::open(socket, 5s);
+    auto wire = Wire::open(socket, 30s);
     if (!wire || packet(*wire).empty() || !wire->send(login(user))) return false;
     auto answer = packet(*wire);
     if (answer.starts_with('\xfe')) {  // asks for another method: an empty answer to that, too

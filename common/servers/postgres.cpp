@@ -19,7 +19,9 @@ namespace lab::servers {
 namespace {
 
 constexpr std::uint64_t kSpace = 120'000'000;  // data 38 MB, and room for the log of writes
-constexpr int kPortWithoutTcp = 5432;          // then it only names the socket file
+// A commit waits for the disk, and a disk that others keep busy stalls for seconds.
+constexpr Nanos kAnswerLimit = 30s;
+constexpr int kPortWithoutTcp = 5432;  // then it only names the socket file
 
 // The first connection makes the password, so until then the superuser needs none: over the socket
 // in a folder that only its user can enter.
@@ -63,7 +65,7 @@ class Conversation {
   static std::optional<std::pair<Conversation, Message>> begin(const fs::path& socket,
                                                                const std::string& user,
                                                                const std::string& database) {
-    auto wire = Wire::open(socket, 10s);
+    auto wire = Wire::open(socket, kAnswerLimit);
     if (!wire) return std::nullopt;
     Conversation conversation(std::move(*wire));
     std::string body = int32(3 << 16);
@@ -222,7 +224,7 @@ class PrivatePostgres : public ChildServer<SqlServer> {
 
   /// The new access rules come into force a moment after they were asked for.
   Result<void> wait_until_passwords_are_asked_for() const {
-    const auto give_up = now() + 10s;
+    const auto give_up = now() + kAnswerLimit;
     while (now() < give_up && !stop_requested()) {
       const auto superuser = Conversation::begin(socket_file(), "postgres", "template1");
       if (superuser && superuser->second.asks_for_sasl()) return {};
@@ -240,12 +242,13 @@ class PrivatePostgres : public ChildServer<SqlServer> {
 Result<void> prepare(Supervisor::Channel& channel, const Installed& installed, User user,
                      const fs::path& folder) {
   const auto initdb = fs::canonical(installed.program).parent_path() / "initdb";
-  return channel.run(
-      {.arguments = {initdb.string(), "-D", (folder / "data").string(), "-U", "postgres", "-A",
-                     "trust", "-E", "UTF8", "--locale=C", "--no-instructions", "--no-sync"},
-       .user = user,
-       .folder = folder},
-      60s);
+  // --no-clean: were it to remove the data after a failure, its shared memory could not be found.
+  return channel.run({.arguments = {initdb.string(), "-D", (folder / "data").string(), "-U",
+                                    "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
+                                    "--no-instructions", "--no-sync", "--no-clean"},
+                      .user = user,
+                      .folder = folder},
+                     60s);
 }
 
 }  // namespace

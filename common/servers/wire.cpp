@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/stop.h"
 #include "servers/errno_error.h"
 
 namespace lab::servers {
@@ -53,7 +54,7 @@ Result<std::string> Wire::receive(std::size_t exactly) {
   std::string bytes(exactly, '\0');
   for (std::size_t have = 0; have < exactly;) {
     const ssize_t got = ::recv(socket_, bytes.data() + have, exactly - have, 0);
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EINTR && !stop_requested()) continue;
     if (got < 0 && errno == EAGAIN) return Error{ErrorCode::timeout, Happened::no, "no answer"};
     if (got < 0) return errno_error(errno, "cannot receive");
     if (got == 0) return Error{ErrorCode::closed, Happened::no, "the server closed the connection"};

@@ -37,6 +37,11 @@ class Leftovers : public ::testing::Test {
            shared_memory_segments() <= shared_memory_before;
   }
 
+  static bool gone(pid_t pid) {
+    const auto process = find_process(pid);
+    return !process || process->state == 'Z';
+  }
+
   static int shared_memory_segments() {
     shm_info info{};
     ::shmctl(0, SHM_INFO, reinterpret_cast<shmid_ds*>(&info));
@@ -73,9 +78,11 @@ TEST_F(Leftovers, KilledAtRandomMomentsLeavesNothing) {
   for (int round = 0; round < 20; ++round) {
     auto program = hold({"redis", "postgres", "mariadb"});
     std::this_thread::sleep_for(std::chrono::milliseconds(random.below(500)));
+    const pid_t supervisor = test::child_of(program.pid());
     program.signal(SIGKILL);
     program.wait();
-    ASSERT_TRUE(test::eventually(2s, [&] { return nothing_left(); })) << "round " << round;
+    ASSERT_TRUE(test::eventually(2s, [&] { return nothing_left() && gone(supervisor); }))
+        << "round " << round;
   }
 }
 
@@ -89,9 +96,13 @@ TEST_F(Leftovers, KilledWhilePreparingDataLeavesNothing) {
     std::this_thread::sleep_for(std::chrono::milliseconds(random.below(1200)));
     program.signal(SIGKILL);
     program.wait();
-    ASSERT_TRUE(test::eventually(2s, [&] { return nothing_left(); })) << "round " << round;
-    const auto left = test::output_of({"find", cache.path().string(), "-name", "lab-*"});
-    EXPECT_EQ(left, "");
+    ASSERT_TRUE(test::eventually(
+        2s,
+        [&] {
+          return nothing_left() &&
+                 test::output_of({"find", cache.path().string(), "-name", "lab-*"}).empty();
+        }))
+        << "round " << round;
     test::fs::remove_all(cache.path() / "system-design-lab");
   }
 }
@@ -120,10 +131,7 @@ TEST_F(Leftovers, WhenTheSupervisorIsKilledTheServersDieAndTheNextRunSweeps) {
     for (const auto& line : lines) {
       if (line == "ready") continue;
       const pid_t pid = std::stoi(line.substr(line.find(' ')));
-      EXPECT_TRUE(test::eventually(2s, [&] {
-        const auto process = find_process(pid);
-        return !process || process->state == 'Z';
-      })) << line;
+      EXPECT_TRUE(test::eventually(2s, [&] { return gone(pid); })) << line;
     }
     EXPECT_EQ(root.names().size(), 3u);
     const test::Variable temporary("LAB_TMPDIR", root.path().string());

@@ -159,6 +159,8 @@ TEST_F(Redis, ManyThreadsMayUseIt) {
 }
 
 TEST_F(Redis, WithoutItsSupervisorEveryCallSaysSo) {
+  const test::TestFolder root;  // its folder stays behind
+  const test::Variable temporary("LAB_TMPDIR", root.path().string());
   Supervisor supervisor;
   const auto redis = must(supervisor.redis());
   const int pid = redis->pid();
