@@ -9,16 +9,14 @@ find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(benchmark REQUIRED)
 
-# Debian's Poco config names these two targets and does not define them.
-foreach(client MySQL::client PostgreSQL::client)
-  if(NOT TARGET ${client})
-    add_library(${client} INTERFACE IMPORTED)
-  endif()
-endforeach()
-find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Data DataSQLite DataMySQL DataPostgreSQL)
+# Debian's Poco config names this target and does not define it.
+if(NOT TARGET MySQL::client)
+  add_library(MySQL::client INTERFACE IMPORTED)
+endif()
+find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Data DataSQLite DataMySQL)
 
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
-# What Poco::Data's connectors stand on; their headers do not find them by themselves.
+# The databases' own clients: PostgreSQL's is used as it is, the others lie under Poco::Data.
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
 pkg_check_modules(postgres REQUIRED IMPORTED_TARGET libpq)

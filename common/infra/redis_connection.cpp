@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "infra/socket_wait.h"
+
 namespace lab::infra {
 namespace {
 
@@ -136,9 +138,9 @@ Result<void> RedisConnection::send(std::string_view requests, const Deadline& de
       happened = Happened::unknown;
       requests.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      auto ready = wait_for(POLLOUT, deadline);
-      if (!ready) return ready.error();
-      if (!*ready) return error(ErrorCode::timeout, happened, "did not take the command in time");
+      if (!wait_until_ready(hiredis_->context->fd, POLLOUT, deadline)) {
+        return error(ErrorCode::timeout, happened, "did not take the command in time");
+      }
     } else if (errno != EINTR) {
       return error(ErrorCode::closed, happened,
                    fmt::format("connection lost while sending: {}", reason(errno)));
@@ -174,10 +176,8 @@ Result<void> RedisConnection::receive_some(const Deadline& deadline, bool first)
   if (kernel_keeps_limit) {
     const auto limit = deadline.limit();
     set_kernel_limit(limit ? std::optional(*limit - kernel_limit_slack) : std::nullopt);
-  } else {
-    auto ready = wait_for(POLLIN, deadline);
-    if (!ready) return ready.error();
-    if (!*ready) return error(ErrorCode::timeout, Happened::unknown, "no answer in time");
+  } else if (!wait_until_ready(hiredis_->context->fd, POLLIN, deadline)) {
+    return error(ErrorCode::timeout, Happened::unknown, "no answer in time");
   }
   std::array<char, 16 * 1024> buffer;
   const ssize_t size = ::recv(hiredis_->context->fd, buffer.data(), buffer.size(),
@@ -189,20 +189,6 @@ Result<void> RedisConnection::receive_some(const Deadline& deadline, bool first)
   if (errno == EINTR || errno == EAGAIN) return {};  // the next round waits for the exact rest
   return error(ErrorCode::closed, Happened::unknown,
                fmt::format("connection lost: {}", reason(errno)));
-}
-
-Result<bool> RedisConnection::wait_for(short events, const Deadline& deadline) {
-  pollfd socket{hiredis_->context->fd, events, 0};
-  for (;;) {
-    timespec left{};
-    if (!deadline.never()) {
-      const Nanos nanos = deadline.left();
-      left = {nanos.count() / 1'000'000'000, nanos.count() % 1'000'000'000};
-    }
-    const int ready = ppoll(&socket, 1, deadline.never() ? nullptr : &left, nullptr);
-    if (ready >= 0) return ready > 0;
-    if (errno != EINTR) return error(ErrorCode::internal, Happened::unknown, reason(errno));
-  }
 }
 
 void RedisConnection::set_kernel_limit(std::optional<Nanos> limit) {

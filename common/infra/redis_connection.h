@@ -44,7 +44,6 @@ class RedisConnection {
   Result<void> receive(std::size_t count, const Deadline& deadline,
                        std::vector<Result<RedisReply>>& replies);
   Result<void> receive_some(const Deadline& deadline, bool first);
-  Result<bool> wait_for(short events, const Deadline& deadline);
   void set_kernel_limit(std::optional<Nanos> limit);
   Error error(ErrorCode code, Happened happened, std::string_view why) const;
 

@@ -1,7 +1,7 @@
 #pragma once
-// SQL behind a small interface, over Poco::Data: SQLite (the embedded twin), MariaDB/MySQL and
-// PostgreSQL. The same statements run on all three; one contract suite too:
-// tests/contract/sql_contract_test.cpp.
+// SQL behind a small interface: SQLite (the embedded twin) and MariaDB/MySQL over Poco::Data,
+// PostgreSQL over libpq (why not Poco: sql_postgres.cpp). The same statements run on all three; one
+// contract suite too: tests/contract/sql_contract_test.cpp.
 
 #include <cstdint>
 #include <functional>
@@ -61,7 +61,8 @@ struct SqlOptions {
 /// once per connection and then reused; values are bound, never pasted. Placeholders are written
 /// `?` for all engines.
 ///
-/// Errors: refused (no) · timeout (connecting; no) · closed (statement: unknown) · conflict
+/// Errors: refused (no) · timeout (connecting; no) · closed (unknown; no while a
+/// statement was still being prepared) · conflict
 /// (deadlock, serialization failure, lock timeout, "database is locked", duplicate key; no) ·
 /// exhausted (no connection free, server or disk full; no) · invalid (bad SQL; no). `native_code`
 /// keeps MariaDB's errno, PostgreSQL's SQLSTATE or SQLite's result code.

@@ -160,8 +160,7 @@ Error connect_error(const Poco::Exception& exception) {
   // The number of the error is lost here; the client library's sentences tell enough.
   const std::string text = exception.displayText();
   const auto says = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-  const bool late =
-      says("(110)") || says("system error: 110") || says("system error: 11") || says("timed out");
+  const bool late = says("(110)") || says("system error: 110") || says("timed out");
   const bool full = says("Too many connections") || says("(24)");
   return {late   ? ErrorCode::timeout
           : full ? ErrorCode::exhausted

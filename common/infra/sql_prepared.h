@@ -13,15 +13,14 @@
 #include <Poco/Data/StatementImpl.h>
 #include <Poco/Exception.h>
 
-#include <charconv>
 #include <cmath>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "infra/sql.h"
+#include "infra/sql_statements.h"
 
 namespace lab::infra {
 
@@ -108,19 +107,6 @@ class PreparedStatement : public Base {
   const std::size_t value_count_;
 };
 
-/// "12" is an integer, "12.5" and "1e300" are not.
-inline SqlValue number_from_text(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  std::int64_t integer = 0;
-  if (const auto read = std::from_chars(text.data(), end, integer);
-      read.ec == std::errc() && read.ptr == end) {
-    return integer;
-  }
-  double real = std::nan("");
-  std::from_chars(text.data(), end, real);
-  return real;
-}
-
 inline bool is_integer(Poco::Data::MetaColumn::ColumnDataType type) {
   using Poco::Data::MetaColumn;
   switch (type) {
@@ -138,16 +124,6 @@ inline bool is_integer(Poco::Data::MetaColumn::ColumnDataType type) {
       return false;
   }
 }
-
-/// By a statement's text; looked up without making a std::string of it.
-struct StatementHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-template <class Value>
-using StatementMap = std::unordered_map<std::string, Value, StatementHash, std::equal_to<>>;
 
 /// Finds or prepares the statement, runs it and reads its rows. `Engine` has make(text, values), read(statement,
 /// position), affected(statement) and error(exception); Poco's exceptions end here.

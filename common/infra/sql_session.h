@@ -1,5 +1,5 @@
 #pragma once
-// One connection to a database, over Poco::Data: what the pool lends. Not for use outside the room.
+// One connection to a database: what the pool lends. Not for use outside the room.
 
 #include <memory>
 #include <span>

@@ -118,15 +118,6 @@ TEST_P(SqlFaults, AWrongPasswordIsRefusedAndNotShown) {
   EXPECT_EQ(connection.error().message.find('\n'), std::string::npos);
 }
 
-TEST_P(SqlFaults, ValuesThatPocosConnectionTextCannotCarryAreInvalid) {
-  SqlAddress address = database_->address();
-  address.password = "a;b c";
-  const auto connection = connect_sql(address)->acquire();
-  ASSERT_FALSE(connection);
-  EXPECT_EQ(connection.error().code, ErrorCode::invalid);
-  EXPECT_EQ(connection.error().message.find("a;b c"), std::string::npos);
-}
-
 TEST_P(SqlFaults, KillsUnderLoadLoseNoAcknowledgedInsert) {
   std::atomic<bool> stop{false};
   std::atomic<std::int64_t> next{1};
@@ -141,7 +132,10 @@ TEST_P(SqlFaults, KillsUnderLoadLoseNoAcknowledgedInsert) {
         } else if (done.error().happened == Happened::unknown) {
           ++unknown;
         } else {
-          EXPECT_EQ(done.error().code, ErrorCode::refused) << describe(done.error());
+          // Not connected, or the connection broke before the statement itself went out.
+          EXPECT_TRUE(done.error().code == ErrorCode::refused ||
+                      done.error().code == ErrorCode::closed)
+              << describe(done.error());
           sleep_for(1ms);
         }
       }
@@ -160,6 +154,17 @@ TEST_P(SqlFaults, KillsUnderLoadLoseNoAcknowledgedInsert) {
   const auto rows = as_integer(must(sql_->run("SELECT COUNT(*) FROM t")).rows[0][0]);
   EXPECT_GE(rows, acknowledged);
   EXPECT_LE(rows, acknowledged + unknown);
+}
+
+TEST(MariadbFaults, APasswordThatPocosConnectionTextCannotCarryIsInvalid) {
+  SqlAddress address;
+  address.engine = SqlEngine::mariadb;
+  address.user = "lab";
+  address.password = "semi;colon";
+  const auto connection = connect_sql(address)->acquire();
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::invalid);
+  EXPECT_EQ(connection.error().message.find("semi;colon"), std::string::npos);
 }
 
 TEST(SqliteFaults, AFolderThatIsNotThereIsRefused) {
