@@ -84,9 +84,9 @@ class CommandLine {
   void declare_keeping() {
     auto& testing = add("test", "Build and run the test suite", "test --preset dev --label core",
                         [this] { return test(tests_); });
-    testing
-        .add_option("--preset", tests_.preset, "release, dev (ASan and UBSan), tsan or coverage")
-        ->capture_default_str();
+    testing.add_option("--preset", tests_.preset, "How it is built; dev is ASan and UBSan")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"release", "dev", "tsan", "coverage"}));
     testing.add_option("--label", tests_.label, "Only tests whose label matches this expression");
     testing.add_option("--name", tests_.name, "Only tests whose name matches this expression");
 

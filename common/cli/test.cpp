@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 
 #include "cli/commands.h"
 #include "cli/process.h"
@@ -22,36 +23,40 @@ bool has_tests(const fs::path& build) {
   return false;
 }
 
-/// True when the step went well; otherwise it has said why.
-bool step(const Project& project, const Command& command, const std::string& failure) {
-  const auto status = call(command, {.folder = project.root, .output_to_stderr = true});
+/// Nobody wants to read what CMake says when all is well.
+bool configure(const Project& project, const std::string& preset) {
+  const fs::path build = project.root / "build" / preset;
+  if (has_tests(build)) return true;
+  std::error_code problem;
+  fs::create_directories(build, problem);
+  const fs::path log = build / "configure.log";
+  const auto status =
+      call({"cmake", "--preset", preset, "-DLAB_TESTS=ON"}, {.folder = project.root, .log = log});
   if (status && *status == 0) return true;
-  complain(kEnvironment, status ? failure : status.error().message);
-  return false;
+  if (!status) return complain(kEnvironment, status.error().message) == 0;
+  std::ifstream said(log);
+  fmt::print(stderr, "{}", std::string(std::istreambuf_iterator<char>(said), {}));
+  return complain(kEnvironment, fmt::format("cannot configure the preset {}, see above", preset)) ==
+         0;
 }
 
-bool prepare(const Project& project, const std::string& preset) {
-  const fs::path build = project.root / "build" / preset;
-  if (!has_tests(build)) {
-    if (!step(project, {"cmake", "--preset", preset, "-DLAB_TESTS=ON", "--log-level=WARNING"},
-              fmt::format("cannot configure preset {}; what there is says: cmake --list-presets",
-                          preset))) {
-      return false;
-    }
-  }
+bool build(const Project& project, const std::string& preset) {
   fmt::print(stderr, "lab: building build/{} (the first time takes some minutes)\n", preset);
-  Command building{"cmake", "--build",    "--preset",
-                   preset,  "--parallel", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))};
+  const std::string jobs = std::to_string(sysconf(_SC_NPROCESSORS_ONLN));
+  Command building{"cmake", "--build", "--preset", preset, "--parallel", jobs};
   // Off a terminal ninja would print a line per file.
   if (isatty(STDERR_FILENO) == 0) building.insert(building.end(), {"--", "--quiet"});
-  return step(project, building, "the build failed, see above");
+  const auto status = call(building, {.folder = project.root, .output_to_stderr = true});
+  if (status && *status == 0) return true;
+  return complain(kEnvironment, status ? "the build failed, see above" : status.error().message) ==
+         0;
 }
 
 }  // namespace
 
 int test(const TestOptions& options) {
   const Project project = this_project();
-  if (!prepare(project, options.preset)) return kEnvironment;
+  if (!configure(project, options.preset) || !build(project, options.preset)) return kEnvironment;
   // Tests that time something or start servers are RUN_SERIAL; the others share two cores well.
   Command testing{"ctest", "--preset", options.preset, "--parallel", "2"};
   if (!options.label.empty()) testing.insert(testing.end(), {"-L", options.label});
