@@ -15,7 +15,7 @@ struct RedisBatchLane::Call {
 
   std::string_view request;
   const Deadline& deadline;
-  EventCount* bed = nullptr;  // where it sleeps
+  std::atomic<EventCount*> bed{nullptr};  // where it sleeps
   std::optional<Result<RedisReply>> reply{};
   std::atomic<Turn> turn{Turn::waits};
 };
@@ -39,7 +39,8 @@ Result<RedisReply> RedisBatchLane::call(std::string_view request, const Deadline
 RedisBatchLane::Outcome RedisBatchLane::wait(Call& call) {
   Deadline until = call.deadline;
   for (;;) {
-    const auto seen = call.bed->count();
+    EventCount& bed = *call.bed.load();
+    const auto seen = bed.count();
     const auto turn = call.turn.load(std::memory_order_acquire);
     if (turn == Call::Turn::answered) return Outcome::answered;
     if (until.passed()) {
@@ -48,7 +49,7 @@ RedisBatchLane::Outcome RedisBatchLane::wait(Call& call) {
     } else if (turn == Call::Turn::leads) {
       return Outcome::leads;
     } else {
-      call.bed->wait(seen, until);
+      bed.wait(seen, until);
     }
   }
 }
@@ -75,7 +76,7 @@ void RedisBatchLane::hand_over(std::unique_lock<std::mutex>& lock) {
     return;
   }
   Call& next = *forming_.front();
-  EventCount& bed = *next.bed;
+  EventCount& bed = *next.bed.load();
   next.turn.store(Call::Turn::leads, std::memory_order_release);
   lock.unlock();
   bed.notify_all();
