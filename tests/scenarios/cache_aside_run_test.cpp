@@ -37,6 +37,7 @@ class Scratch {
     char pattern[] = "/tmp/cache-aside-test-XXXXXX";
     folder_ = mkdtemp(pattern);
     fs::create_directory(folder_ / "tmp");
+    fs::permissions(folder_, fs::perms(0755));  // run by root, PostgreSQL is another user
     setenv("LAB_TMPDIR", (folder_ / "tmp").c_str(), 1);
   }
   ~Scratch() {
