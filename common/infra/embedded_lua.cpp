@@ -8,8 +8,8 @@
 #include "infra/embedded_store.h"
 #include "infra/redis_replies.h"
 
-// Lua leaves a C function by longjmp when an error is raised: where lua_error() is called, no C++ object with a
-// destructor may be alive.
+// Lua leaves a C function by longjmp when an error is raised: where lua_error() is called, no C++
+// object with a destructor may be alive.
 
 namespace lab::infra {
 namespace {
@@ -109,7 +109,8 @@ void set_global_list(lua_State* lua, const char* name, EmbeddedLua::Words words)
   lua_rawset(lua, LUA_GLOBALSINDEX);  // raw: past the protection below
 }
 
-/// redis.status_reply and redis.error_reply: a table with the one field that is this closure's upvalue.
+/// redis.status_reply and redis.error_reply: a table with the one field that is this closure's
+/// upvalue.
 int single_field_reply(lua_State* lua) {
   luaL_checkstring(lua, 1);
   lua_createtable(lua, 0, 1);

@@ -1,6 +1,6 @@
 #pragma once
-// Redis's scripts: Lua 5.1 with redis.call, redis.pcall, KEYS and ARGV, and Redis's own conversions between
-// replies and Lua values (redis.io/docs/interact/programmability/lua-api).
+// Redis's scripts: Lua 5.1 with redis.call, redis.pcall, KEYS and ARGV, and Redis's own conversions
+// between replies and Lua values (redis.io/docs/interact/programmability/lua-api).
 
 #include <functional>
 #include <memory>
@@ -14,8 +14,9 @@ struct lua_State;
 
 namespace lab::infra {
 
-/// Not thread-safe. Scripts get Lua's base, table, string and math libraries and no way to files or processes; a script
-/// that never ends never returns. What a server has beyond that (cjson, cmsgpack, bit, struct) is not here.
+/// Not thread-safe. Scripts get Lua's base, table, string and math libraries and no way to files or
+/// processes; a script that never ends never returns. What a server has beyond that (cjson,
+/// cmsgpack, bit, struct) is not here.
 class EmbeddedLua {
  public:
   using Words = std::span<const std::string_view>;

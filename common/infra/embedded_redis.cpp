@@ -54,7 +54,8 @@ struct EmbeddedRedis::State {
                    "embedded Redis: closed the connection before it answered"};
     }
     if (in_time) return store->execute(words);
-    // As with a real server, the request lies in its socket and is carried out although nobody waits.
+    // As with a real server, the request lies in its socket and is carried out although nobody
+    // waits.
     if (paused) {
       late.emplace_back(words.begin(), words.end());
     } else {

@@ -9,10 +9,9 @@
 
 namespace lab::infra {
 
-/// The data and its health, shared by any number of clients; thread-safe.
-/// Commands: PING ECHO GET SET(PX EX NX XX) DEL EXISTS PEXPIRE PTTL INCR INCRBY DBSIZE FLUSHALL FLUSHDB
-/// KEYS EVAL EVALSHA SCRIPT LOAD. Any other is an `invalid` error, as it would be on a server that
-/// lacks it.
+/// The data and its health, shared by any number of clients; thread-safe. Commands: PING ECHO GET
+/// SET(PX EX NX XX) DEL EXISTS PEXPIRE PTTL INCR INCRBY DBSIZE FLUSHALL FLUSHDB KEYS EVAL EVALSHA
+/// SCRIPT LOAD. Any other is an `invalid` error, as it would be on a server that lacks it.
 class EmbeddedRedis {
  public:
   struct Options {

@@ -1,5 +1,6 @@
 #pragma once
-// What the embedded Redis keeps, and its commands. No threads, no time to travel: embedded_redis.cpp adds those.
+// What the embedded Redis keeps, and its commands. No threads, no time to travel:
+// embedded_redis.cpp adds those.
 
 #include <memory>
 #include <optional>

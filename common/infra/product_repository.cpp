@@ -66,7 +66,8 @@ Result<std::int64_t> SqlProductRepository::update_returning(domain::ProductId id
 }
 
 Result<std::int64_t> SqlProductRepository::update_then_read(domain::ProductId id, Cents price) {
-  // MariaDB's UPDATE returns no rows. The row stays locked until the commit, so the version read is this update's own.
+  // MariaDB's UPDATE returns no rows. The row stays locked until the commit, so the version read is
+  // this update's own.
   std::int64_t version = 0;
   auto done = sql_.transaction([&](SqlConnection& connection) -> Result<void> {
     auto updated =

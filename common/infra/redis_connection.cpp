@@ -16,8 +16,8 @@
 namespace lab::infra {
 namespace {
 
-// The kernel counts a receive limit in its own ticks, of at most 10 ms, and rounds it up: it is given
-// this much less, and poll() waits for the exact rest.
+// The kernel counts a receive limit in its own ticks, of at most 10 ms, and rounds it up: it is
+// given this much less, and poll() waits for the exact rest.
 constexpr Nanos kernel_limit_slack = 20ms;
 constexpr Nanos shortest_kernel_limit = 40ms;
 constexpr Nanos idle_before_check = 1ms;

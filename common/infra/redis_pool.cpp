@@ -16,8 +16,6 @@ Result<void> RedisPool::exchange(std::string_view requests, std::size_t count,
   if (!place) return place.error();
   Connection connection = std::move(*place);
   const bool was_idle = connection != nullptr;
-
-  Result<void> done;
   if (!connection || connection->stale()) {
     auto opened = open(deadline);
     if (!opened) {
@@ -26,19 +24,18 @@ Result<void> RedisPool::exchange(std::string_view requests, std::size_t count,
     }
     connection = std::move(*opened);
   }
-  done = connection->exchange(requests, count, deadline, replies);
+  auto done = connection->exchange(requests, count, deadline, replies);
   if (done) {
     give_back(std::move(connection));
     return done;
   }
   connection.reset();
   give_back(nullptr);
-  if (done.error().code == ErrorCode::closed) drop_idle();
-  // The server had hung up before anything was sent: as good as not connected yet.
-  if (was_idle && done.error().code == ErrorCode::closed && done.error().happened == Happened::no) {
-    return exchange(requests, count, deadline, replies);
-  }
-  return done;
+  if (done.error().code != ErrorCode::closed) return done;
+  drop_idle();  // they were connected to the same server
+  // It had hung up before anything was sent: as good as not connected yet.
+  const bool never_sent = was_idle && done.error().happened == Happened::no;
+  return never_sent ? exchange(requests, count, deadline, replies) : done;
 }
 
 Result<RedisPool::Connection> RedisPool::take_place(const Deadline& deadline) {

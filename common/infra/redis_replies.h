@@ -22,9 +22,9 @@ class RedisReplies {
 
   Result<void> feed(std::string_view bytes);
 
-  /// Appends up to `most` complete replies and says how many. An error answer is that reply's own Error, also when it is
-  /// one element of an array. Bytes that are no protocol are the outer Error (`protocol`): from then on the
-  /// reader is of no use.
+  /// Appends up to `most` complete replies and says how many. An error answer is that reply's own
+  /// Error, also when it is one element of an array. Bytes that are no protocol are the outer Error
+  /// (`protocol`): from then on the reader is of no use.
   Result<std::size_t> take(std::size_t most, std::vector<Result<RedisReply>>& replies);
 
   /// Are there bytes that no reply has used yet?

@@ -24,9 +24,9 @@ using SqlValue =
     std::variant<std::monostate, std::int64_t, double, std::string>;  // monostate is NULL
 using SqlRow = std::vector<SqlValue>;
 
-/// What comes back: integers and booleans as std::int64_t, texts as std::string. Exact decimals (SUM of a BIGINT)
-/// come as std::int64_t when they are whole and as double when not; PostgreSQL's DOUBLE does the same, it cannot
-/// be told apart there. These two read a number either way; they throw std::bad_variant_access for NULL and text.
+/// What comes back: integers and booleans as std::int64_t, texts as std::string. Exact decimals (SUM
+/// of a BIGINT) come as std::int64_t when they are whole and as double when not. These two read a
+/// number either way; they throw std::bad_variant_access for NULL and text.
 std::int64_t as_integer(const SqlValue& value);
 double as_double(const SqlValue& value);
 
@@ -61,11 +61,12 @@ struct SqlOptions {
 /// once per connection and then reused; values are bound, never pasted. Placeholders are written
 /// `?` for all engines.
 ///
-/// Errors: refused (no) · timeout (connecting; no) · closed (unknown; no while a
-/// statement was still being prepared) · conflict
-/// (deadlock, serialization failure, lock timeout, "database is locked", duplicate key; no) ·
-/// exhausted (no connection free, server or disk full; no) · invalid (bad SQL; no). `native_code`
-/// keeps MariaDB's errno, PostgreSQL's SQLSTATE or SQLite's result code.
+/// Errors: refused (no) · timeout (connecting; no) · closed (unknown; no while the statement was
+/// still being prepared) · conflict (deadlock, serialization failure, lock timeout, "database is
+/// locked", duplicate key; no) · exhausted (no connection free, server or disk full; no) · invalid
+/// (bad SQL; no). `native_code` keeps MariaDB's errno, PostgreSQL's SQLSTATE or SQLite's result
+/// code. A statement's text is kept for as long as its connection: do not make up new ones without
+/// end.
 ///
 /// Some errors end the transaction inside the server (all of them on PostgreSQL, a deadlock on
 /// MariaDB). From then on every statement, and commit(), return that same error until rollback().

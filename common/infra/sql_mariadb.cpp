@@ -78,7 +78,8 @@ class MariadbSession : public SqlSession {
   std::string_view begin_statement() const override { return "BEGIN"; }
 
   bool ends_transaction(const Error& error) const override {
-    // A deadlock and a changed snapshot do; a lock wait that took too long (1205) takes back its statement only.
+    // A deadlock and a changed snapshot do; a lock wait that took too long (1205) takes back its
+    // statement only.
     return error.native_code == "1213" || error.native_code == "1020";
   }
 

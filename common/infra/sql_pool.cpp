@@ -1,4 +1,5 @@
-// The bounded pool behind Sql. Poco's own would keep MariaDB sessions that died with their server for ever.
+// The bounded pool behind Sql. Poco's own would keep MariaDB sessions that died with their server
+// for ever.
 #include <fmt/format.h>
 
 #include <condition_variable>

@@ -1,6 +1,6 @@
-// PostgreSQL, on libpq itself. Poco::Data's connector (1.11) loses 37 kB with every connection that cannot be made
-// or broke, which an outage makes by the thousand, and frees the last answer twice when a prepared statement
-// that is run again fails, which is what every conflict is.
+// PostgreSQL, on libpq itself. Poco::Data's connector (1.11) loses 37 kB with every connection that
+// cannot be made or broke, which an outage makes by the thousand, and frees the last answer twice
+// when a prepared statement that is run again fails, which is what every conflict is.
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -170,7 +170,8 @@ class PostgresSession : public SqlSession {
   bool ends_transaction(const Error&) const override { return true; }
 
  private:
-  // "cached plan must not change result type": the table has changed since. The next run prepares anew.
+  // "cached plan must not change result type": the table has changed since. The next run prepares
+  // anew.
   static constexpr std::string_view plan_outdated = "0A000";
 
   Result<std::string> prepared(std::string_view text, std::size_t values) {

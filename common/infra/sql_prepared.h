@@ -1,10 +1,11 @@
 #pragma once
-// A prepared statement over one of Poco::Data's engines, kept and run again with other values. Not for use
-// outside the room.
+// A prepared statement over one of Poco::Data's engines, kept and run again with other values. Not
+// for use outside the room.
 //
-// Poco::Data::Statement can be executed again too, but then it compiles again (SQLite) or reads its description again
-// (MariaDB), and it binds references to variables of fixed types. These are the same Poco classes one level
-// lower: StatementImpl's own steps (compile once; bind, step, extract each time) in the same order.
+// Poco::Data::Statement can be executed again too, but then it compiles again (SQLite) or reads its
+// description again (MariaDB), and it binds references to variables of fixed types. These are the
+// same Poco classes one level lower: StatementImpl's own steps (compile once; bind, step, extract
+// each time) in the same order.
 
 #include <Poco/Data/AbstractBinder.h>
 #include <Poco/Data/AbstractBinding.h>
@@ -125,8 +126,8 @@ inline bool is_integer(Poco::Data::MetaColumn::ColumnDataType type) {
   }
 }
 
-/// Finds or prepares the statement, runs it and reads its rows. `Engine` has make(text, values), read(statement,
-/// position), affected(statement) and error(exception); Poco's exceptions end here.
+/// Finds or prepares the statement, runs it and reads its rows. `Engine` has make(text, values),
+/// read(statement, position), affected(statement) and error(exception); Poco's exceptions end here.
 template <class Statement, class Engine>
 Result<SqlResult> run_prepared(StatementMap<std::unique_ptr<Statement>>& statements,
                                std::string_view text, std::span<const SqlValue> values,

@@ -18,7 +18,8 @@ struct Statement : PreparedStatement<sqlite::SQLiteStatementImpl> {
   sqlite3_stmt* native = nullptr;  // Poco's own
 };
 
-// How long a writer waits for the one before it, as MariaDB's and PostgreSQL's row locks do by default or longer.
+// How long a writer waits for the one before it, as MariaDB's and PostgreSQL's row locks do by
+// default or longer.
 constexpr int busy_timeout_ms = 10'000;
 
 ErrorCode code_of(int extended) {

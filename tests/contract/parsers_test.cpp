@@ -116,7 +116,8 @@ TEST(Url, DamagedOnesNeverThrowAndNeverShowThePassword) {
               SqlAddress::parse(url).has_value() ? Error{} : SqlAddress::parse(url).error()}) {
           if (error.message.empty()) continue;
           ASSERT_EQ(error.code, ErrorCode::invalid) << url;
-          // As long as the @ that ends the password is there, and the password nowhere else, it is not shown.
+          // As long as the @ that ends the password is there, and the password nowhere else, it is
+          // not shown.
           const bool ended = url.find("hunter2@") != std::string::npos;
           if (ended && url.find("hunter2") == url.rfind("hunter2")) {
             ASSERT_EQ(error.message.find("hunter2"), std::string::npos)
@@ -155,7 +156,8 @@ TEST(Placeholders, DamagedStatementsKeepEverythingElse) {
                      std::to_string(std::count(back.begin(), back.end(), '?')).size();
                  i += std::min(digits, numbered.size() - i - 1);
                }
-               // A `?` inside quotes stays and is counted here too, so compare with numbers of one digit only.
+               // A `?` inside quotes stays and is counted here too, so compare with numbers of one
+               // digit only.
                if (std::count(statement.begin(), statement.end(), '?') < 10) {
                  ASSERT_EQ(back, statement);
                }

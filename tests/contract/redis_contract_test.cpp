@@ -1,5 +1,5 @@
-// What every Redis must do: the embedded twin and the real server, the client with a connection per call and the one
-// that batches.
+// What every Redis must do: the embedded twin and the real server, the client with a connection per
+// call and the one that batches.
 #include <fmt/format.h>
 
 #include <atomic>

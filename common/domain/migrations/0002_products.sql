@@ -1,4 +1,5 @@
--- No CHECK (stock >= 0): whether the program itself never sells what is not there is what scenarios are about.
+-- No CHECK (stock >= 0): whether the program itself never sells what is not there is what scenarios
+-- are about.
 CREATE TABLE products (
   id BIGINT NOT NULL PRIMARY KEY,
   name VARCHAR(200) NOT NULL,
