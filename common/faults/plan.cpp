@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include "core/stop.h"
+
 namespace lab::faults {
 namespace {
 
@@ -61,8 +63,13 @@ struct FaultPlan::State {
 };
 
 bool FaultPlan::State::wait_until(Nanos time) {
+  constexpr Nanos kSlice = 20ms;  // how soon a stop of the whole run (Ctrl-C) is noticed
   std::unique_lock lock(mutex);
-  return !wake.wait_until(lock, zero + time, [this] { return stopping; });
+  const auto over = [this] { return stopping || stop_requested(); };
+  while (!over() && elapsed() < time) {
+    wake.wait_until(lock, std::min(zero + time, now() + kSlice), over);
+  }
+  return !over();
 }
 
 void FaultPlan::State::run() {

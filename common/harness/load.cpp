@@ -5,23 +5,39 @@
 #include <cmath>
 #include <latch>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
+#include "core/result.h"
 #include "core/stop.h"
 
 namespace lab::harness {
 namespace {
 
-/// Runs `client(index)` on one thread per client, all released at the same moment.
+/// Runs `client(index)` on one thread per client, all released at the same moment. Throws Failure when the system has no
+/// thread left.
 void run_clients(std::uint32_t clients, const std::function<void(std::uint32_t)>& client) {
   std::latch ready(clients);
+  std::atomic<bool> complete{true};
   std::vector<std::jthread> threads;
   threads.reserve(clients);
-  for (std::uint32_t index = 0; index < clients; ++index) {
-    threads.emplace_back([&, index] {
-      ready.arrive_and_wait();
-      client(index);
-    });
+  for (std::uint32_t index = 0; index < clients && complete; ++index) {
+    try {
+      threads.emplace_back([&, index] {
+        ready.arrive_and_wait();
+        if (complete) client(index);
+      });
+    } catch (const std::system_error&) {
+      complete = false;
+      ready.count_down(clients -
+                       index);  // those that are there must not wait for the others for ever
+    }
+  }
+  threads.clear();
+  if (!complete) {
+    throw Failure(Error{ErrorCode::exhausted, Happened::no,
+                        "the system has no thread left for " + std::to_string(clients) +
+                            " clients; see ulimit -u"});
   }
 }
 
@@ -45,7 +61,8 @@ History closed_loop(Instant zero, const ClosedLoad& load, const Operate& operate
   const Random seeds(load.seed);
   run_clients(load.clients, [&](std::uint32_t client) {
     Random random = seeds.stream(client + 1);
-    std::vector<Operation>& log = history.log(client);
+    std::vector<Operation>
+        log;  // this thread's own until the end: no cache line is shared while it grows
     const Nanos end = now() - zero + load.duration;
     for (Nanos t = now() - zero; t < end && !stop_requested();) {
       Operation op = operate(client, random);
@@ -55,6 +72,7 @@ History closed_loop(Instant zero, const ClosedLoad& load, const Operate& operate
           now() - zero;  // the next call begins where this one ended: one clock reading for both
       log.push_back(op);
     }
+    history.log(client) = std::move(log);
   });
   return history;
 }
@@ -67,10 +85,11 @@ History open_loop(Instant zero, const OpenLoad& load, const Operate& operate) {
   const Nanos offset = start - zero;
   std::atomic<std::size_t> next{0};
   run_clients(load.in_flight, [&](std::uint32_t client) {
-    Random random = seeds.stream(client + 1);
-    std::vector<Operation>& log = history.log(client);
+    std::vector<Operation> log;
     for (std::size_t index; (index = next.fetch_add(1, std::memory_order_relaxed)) < plan.size();) {
-      if (!sleep_until(start + plan[index])) return;
+      if (!sleep_until(start + plan[index])) break;
+      Random random = seeds.stream(
+          index + 1);  // what is asked belongs to the arrival, whichever client takes it
       const Nanos planned = offset + plan[index];
       const Nanos invoked = now() - zero;
       Operation op;
@@ -85,6 +104,7 @@ History open_loop(Instant zero, const OpenLoad& load, const Operate& operate) {
       op.returned = now() - zero;
       log.push_back(op);
     }
+    history.log(client) = std::move(log);
   });
   return history;
 }

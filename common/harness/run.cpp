@@ -230,18 +230,27 @@ class Run {
         if (stop_requested()) break;
       }
       if (stop_requested()) break;
-      for (const std::size_t i : order) keep(i, std::move(reports[i]), round);
+      if (any_spoiled(reports, round)) continue;
+      for (const std::size_t i : order) keep(i, std::move(reports[i]));
       keep_limits(session_->limits(round));
     }
     if (profiled) ProfilerStop();
   }
 
-  void keep(std::size_t index, RoundReport report, int round) {
-    VariantResult& found = result_.variants[index];
-    if (!report.spoiled.empty()) {
-      found.ranked = false;
-      note(fmt::format("{}, round {}: {}", found.name, round + 1, report.spoiled));
+  /// One wrong answer spoils the round for all: comparisons are paired by round.
+  bool any_spoiled(const std::vector<RoundReport>& reports, int round) {
+    bool spoiled = false;
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      if (reports[i].spoiled.empty()) continue;
+      spoiled = true;
+      note(fmt::format("round {} is left out: {}: {}", round + 1, result_.variants[i].name,
+                       reports[i].spoiled));
     }
+    return spoiled;
+  }
+
+  void keep(std::size_t index, RoundReport report) {
+    VariantResult& found = result_.variants[index];
     for (auto& metric : report.metrics) {
       metric.timed = true;
       const auto same = std::find_if(found.metrics.begin(), found.metrics.end(),

@@ -46,8 +46,12 @@ struct Evidence {
   bool expires = false;
   lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
   std::vector<std::vector<StoreRead>> hot_loads;
+  lab::Nanos probe_hiccup{};  // the scheduler's latest wake-up meanwhile
+  lab::Nanos
+      probe_patience{};  // a stall this long makes correct variants give up waiting and load again
 
-  std::vector<AtRest> at_rest;
+  std::vector<AtRest> at_rest;  // successful reads only
+  std::size_t at_rest_asked = 0;
   lab::Nanos settled{};  // how long nothing was written before at_rest was taken
 };
 

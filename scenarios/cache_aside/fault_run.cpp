@@ -71,6 +71,8 @@ class FaultRun {
     for (std::uint32_t node = 0; node < kNodes; ++node) (void)nodes_.catalog(node).read(hot);
     for (std::uint32_t node = 0; node < kNodes; ++node) nodes_.store(node).start_recording();
     nodes_.set_extra_latency(kSlowQuery);
+    const HiccupMeter hiccups;
+    const Instant probe_began = now();
     const ClosedLoad load{.clients = kClients,
                           .duration = setting_.times.ttl * 5 / 2,
                           .seed = setting_.plan.flags.seed};
@@ -78,6 +80,9 @@ class FaultRun {
       return Workload::read(nodes_.catalog(client), hot);
     }));
     nodes_.set_extra_latency(Nanos{});
+    evidence_.probe_hiccup = hiccups.worst(probe_began, now());
+    evidence_.probe_patience =
+        std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
     for (std::uint32_t node = 0; node < kNodes; ++node)
       evidence_.hot_loads.push_back(nodes_.store(node).stop_recording());
   }
@@ -95,16 +100,22 @@ class FaultRun {
                              {"target", fault.target},
                              {"state", std::string(ended ? "ended" : "began")}});
     });
+    // The recovery begins when the fault has really ended, however long the server took to come back.
+    offer_load(timing.warm_up + timing.steady + timing.fault, 0);
+    keep_faults(plan.finish());
+    offer_load(timing.recovery, 1);
+    load_ = {load_began_, now() - zero_};
+    keep_store_times(hiccups);
+  }
+
+  void offer_load(Nanos duration, std::uint64_t part) {
     const OpenLoad load{.operations_per_second = kRate,
                         .in_flight = kInFlight,
-                        .duration = timing.load(),
-                        .seed = setting_.plan.flags.seed};
-    load_ = {load_began_, load_began_ + timing.load()};
+                        .duration = duration,
+                        .seed = setting_.plan.flags.seed * 2 + part};
     evidence_.history.append(open_loop(zero_, load, [&](std::uint32_t client, lab::Random& random) {
       return workload_.operate(nodes_.catalog(client), random);
     }));
-    keep_faults(plan.finish());
-    keep_store_times(hiccups);
   }
 
   void keep_faults(const std::vector<lab::faults::FaultRecord>& records) {
@@ -122,14 +133,16 @@ class FaultRun {
   void keep_store_times(const HiccupMeter& hiccups) {
     const Instant begin = zero_ + evidence_.outage.begin, end = zero_ + evidence_.outage.end;
     const Instant healthy_until = evidence_.outage.length() > Nanos{} ? begin : zero_ + load_.end;
+    const Instant healthy_from = zero_ + load_.begin + setting_.plan.timing.warm_up;
     Histogram during;
     for (std::uint32_t node = 0; node < kNodes; ++node) {
       for (const auto& read : nodes_.store(node).stop_recording()) {
         if (read.began < end && read.ended > begin) during.record(read.ended - read.began);
-        store_reads_healthy_ += read.ended < healthy_until ? 1 : 0;
+        longest_load_ = std::max<Nanos>(longest_load_, read.ended - read.began);
+        store_reads_healthy_ += read.began >= healthy_from && read.ended < healthy_until ? 1 : 0;
       }
     }
-    healthy_ = {load_.begin, healthy_until - zero_};
+    healthy_ = {healthy_from - zero_, healthy_until - zero_};
     evidence_.store_p99 = during.percentile(0.99);
     evidence_.worst_hiccup = hiccups.worst(begin, end);
     evidence_.cache_timeout = setting_.times.cache_timeout;
@@ -206,7 +219,7 @@ class FaultRun {
                              : times.ttl;
     // A fill is part of a read, or follows a load in the background within the cache's time limit. One that was sent to a
     // Redis that does not answer is carried out when it does, long after its caller gave up.
-    Nanos longest_read{};
+    Nanos longest_read = longest_load_;
     evidence_.history.for_each([&](const Operation& op) {
       if (op.kind == kRead) longest_read = std::max(longest_read, op.duration());
     });
@@ -229,6 +242,7 @@ class FaultRun {
         const Operation read =
             timed([&] { return Workload::read(nodes_.catalog(node), product.id); });
         at_rest.log(0).push_back(read);
+        ++evidence_.at_rest_asked;
         if (read.outcome == Outcome::ok)
           evidence_.at_rest.push_back({product.id, node, read.value, product.version});
       }
@@ -237,18 +251,21 @@ class FaultRun {
   }
 
   std::vector<Guard> guards() const {
-    const auto in_load = [&](const Operation& op) { return load_.contains(op.planned); };
+    const auto done = [&](const Operation& op) {
+      return op.outcome == Outcome::ok && load_.contains(op.planned);
+    };
     const auto reads = [&](const Window& window) {
       return evidence_.history.count([&](const Operation& op) {
         return op.kind == kRead && op.outcome == Outcome::ok && window.contains(op.planned);
       });
     };
-    const std::size_t operations = evidence_.history.count(in_load);
-    const std::size_t writes = evidence_.history.count(
-        [](const Operation& op) { return op.kind == kWrite && op.outcome == Outcome::ok; });
-    const auto planned = static_cast<std::size_t>(kRate * lab::seconds(load_.length()));
+    const std::size_t operations = evidence_.history.count(done);
+    const std::size_t writes =
+        evidence_.history.count([&](const Operation& op) { return op.kind == kWrite && done(op); });
+    const auto planned =
+        static_cast<std::size_t>(kRate * lab::seconds(setting_.plan.timing.load()));
     std::vector<Guard> guards{
-        {"enough operations", operations * 2 >= planned,
+        {"enough operations succeeded", operations * 2 >= planned,
          fmt::format("{} of about {} planned", operations, planned)},
         {"writes were acknowledged", writes >= 5, fmt::format("{}", writes)},
         {"every race took place", raced_ == kRacedProducts,
@@ -264,7 +281,7 @@ class FaultRun {
         evidence_.history.count([&](const Operation& op) { return evidence_.outage.overlaps(op); });
     const std::size_t after = reads({evidence_.outage.end, load_.end});
     guards.push_back(
-        {"the fault overlapped operations in flight", hit > 0, fmt::format("{} operations", hit)});
+        {"operations were in flight during the fault", hit > 0, fmt::format("{} operations", hit)});
     guards.push_back({"reads succeeded before the fault",
                       reads({load_.begin, evidence_.outage.begin}) > 0, "none"});
     guards.push_back(
@@ -349,7 +366,8 @@ class FaultRun {
   std::vector<FaultTime> faults_;
   std::int64_t raced_ = 0;
   bool writer_killed_ = false;
-  Window healthy_;  // the load before the fault
+  Nanos longest_load_{};
+  Window healthy_;  // the load after its warm-up and before the fault
   std::uint64_t store_reads_healthy_ = 0;
 };
 

@@ -23,7 +23,7 @@ double fault_run_rate();
 /// and database are compared.
 lab::harness::TrialReport run_with_fault(const Setting& setting, lab::harness::EventStream& events);
 
-/// Capacity over a warm cache (closed loop, reads only), then latency and store reads under the mix
+/// Capacity over a warm cache (closed loop, reads only), then latency under the mix
 /// (open loop).
 lab::harness::RoundReport run_timed_round(const Setting& setting, int index);
 

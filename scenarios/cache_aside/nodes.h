@@ -1,5 +1,6 @@
 #pragma once
-// The nodes of one variant: each with its own connections and its own view of the database.
+// The nodes of one variant: each with its own connections to the cache and its own view of the database, whose connections
+// they share.
 
 #include <memory>
 #include <vector>
@@ -18,7 +19,7 @@ class Nodes {
   ObservedStore& store(std::uint32_t node) { return *nodes_[node].store; }
   void set_extra_latency(lab::Nanos latency);
 
-  /// Every product of the catalogue read once, on each node.
+  /// Every product of the catalogue read once, by one node or the other.
   void warm_up();
 
  private:

@@ -76,7 +76,10 @@ std::optional<Entry> decode(std::string_view text, ProductId expected) {
 Result<std::optional<Entry>> ProductCache::get_entry(ProductId id) {
   auto text = redis_.get(key_of(id), call_);
   if (!text) return text.error();
-  return *text ? decode(**text, id) : std::nullopt;
+  if (!*text) return std::nullopt;
+  auto entry = decode(**text, id);
+  if (!entry) (void)remove(id);
+  return entry;
 }
 
 Result<std::optional<Product>> ProductCache::get(ProductId id) {

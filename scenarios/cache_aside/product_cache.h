@@ -40,7 +40,7 @@ class ProductCache {
   explicit ProductCache(lab::infra::Redis& redis, lab::infra::RedisCall call = {})
       : redis_(redis), call_(call) {}
 
-  /// A damaged entry counts as absent.
+  /// A damaged entry counts as absent and is removed, so that it can be filled again.
   Result<std::optional<Product>> get(ProductId id);
   Result<std::optional<Entry>> get_entry(ProductId id);
   /// Without a ttl the entry stays until it is removed.

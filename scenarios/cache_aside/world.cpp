@@ -60,7 +60,7 @@ class World : public Session {
   }
 
   std::vector<Limit> limits(int) override {
-    Limit limit{.name = fmt::format("redis-benchmark -c {} -t get", kClients),
+    Limit limit{.name = fmt::format("redis-benchmark -c {} -t get -d 64", kClients),
                 .metric = "reads_per_second",
                 .unit = "1/s",
                 .samples = {},
@@ -71,7 +71,7 @@ class World : public Session {
     std::vector<std::string> argv{"redis-benchmark"};
     argv.insert(argv.end(), address.begin(), address.end());
     const char* const requests = plan_.flags.quick ? "5000" : "20000";
-    for (const char* word : {"-c", "16", "-t", "get", "-n", requests, "--csv"})
+    for (const char* word : {"-c", "16", "-t", "set,get", "-d", "64", "-n", requests, "--csv"})
       argv.emplace_back(word);
     const auto output = lab::run_program(argv, 20s);
     const double rate = output ? requests_per_second(output->text) : 0;

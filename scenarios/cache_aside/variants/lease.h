@@ -1,8 +1,8 @@
 #pragma once
 // Leases: a miss hands out the right to fill the key, and a write takes it back. So a fill is
 // accepted only if no write came between the database read and the fill (Nishtala et al., "Scaling
-// Memcache at Facebook", NSDI 2013). Over single_flight it adds the lease: one load per expiry over
-// all nodes, and no stale fill at all.
+// Memcache at Facebook", NSDI 2013). Over single_flight it adds the lease: as a rule one load per
+// expiry over all nodes, and no stale fill. A delete that is lost still leaves a stale entry, until its TTL.
 
 #include <atomic>
 #include <thread>
@@ -18,8 +18,7 @@ class Lease : public Catalog {
       : redis_(redis), cache_(redis), store_(store), times_(times), next_token_(lab::mix64(node)) {}
 
   Result<Product> read(ProductId id) override {
-    const auto patience = lab::now() + times_.lease / 2;
-    while (true) {
+    for (const auto patience = lab::now() + times_.lease / 2; lab::now() < patience;) {
       const auto cached = cache_.get(id);
       if (!cached) return store_.find(id);
       if (*cached) return **cached;
@@ -29,19 +28,15 @@ class Lease : public Catalog {
                                      {token, std::to_string(times_.lease.count())});
       if (!lease) return store_.find(id);
       if (lease->integer == kGranted) return load_and_fill(id, token);
-      if (lease->integer == kTaken) {
-        if (lab::now() > patience)
-          return store_.find(id);  // the holder is slow or gone: read past it, fill nothing
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
+      if (lease->integer == kTaken) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    return store_.find(id);  // the holder is slow or gone: read past it, fill nothing
   }
 
   Result<std::int64_t> reprice(ProductId id, Cents price) override {
     auto version = store_.update_price(id, price);
-    if (version)
-      (void)redis_.del(
-          {key_of(id), lease_of(id)});  // the entry, and the right of anyone to fill it
+    // The entry and the right of anyone to fill it; also when the outcome is unknown.
+    (void)redis_.del({key_of(id), lease_of(id)});
     return version;
   }
 
@@ -50,10 +45,10 @@ class Lease : public Catalog {
 
   Result<Product> load_and_fill(ProductId id, const std::string& token) {
     auto product = store_.find(id);
-    if (product) {
-      (void)redis_.eval(kFill, {key_of(id), lease_of(id)},
-                        {token, encode({*product}), std::to_string(times_.ttl.count())});
-    }
+    const std::string entry =
+        product ? encode({*product}) : "";  // empty: only gives the lease back
+    (void)redis_.eval(kFill, {key_of(id), lease_of(id)},
+                      {token, entry, std::to_string(times_.ttl.count())});
     return product;
   }
 
@@ -65,7 +60,7 @@ class Lease : public Catalog {
     return 0)"};
   inline static const lab::infra::RedisScript kFill{R"(
     if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
     redis.call('DEL', KEYS[2])
     return 1)"};
 

@@ -31,7 +31,8 @@ class StaleWhileRevalidate : public Catalog {
 
   Result<std::int64_t> reprice(ProductId id, Cents price) override {
     auto version = store_.update_price(id, price);
-    if (version && breaker_.allows()) breaker_.record(cache_.remove(id).has_value());
+    // Behind an open breaker the entry stays: its TTL is what bounds it then.
+    if (breaker_.allows()) breaker_.record(cache_.remove(id).has_value());
     return version;
   }
 
@@ -44,7 +45,8 @@ class StaleWhileRevalidate : public Catalog {
 
   void refresh_if_stale(ProductId id) {
     const auto entry = cache_.get_entry(id);
-    if (entry && !(*entry && (*entry)->is_fresh())) (void)load_and_fill(id);
+    if (!entry || (*entry && (*entry)->is_fresh())) return;
+    (void)flights_.load_once(id, [&] { return load_and_fill(id); });
   }
 
   Result<Product> load_and_fill(ProductId id) {
