@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <regex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -39,11 +39,16 @@ const std::vector<Tool>& tools() {
   return all;
 }
 
-/// The first thing in the text that looks like a version, or "?".
-std::string version_in(const std::string& text) {
-  std::smatch found;
-  static const std::regex pattern(R"(\d+\.\d+(\.\d+)*)");
-  return std::regex_search(text, found, pattern) ? found.str() : "?";
+/// The first thing in the text that looks like a version ("7.0.15"), or "?".
+std::string version_in(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789", kVersion = "0123456789.";
+  for (std::size_t at = 0; (at = text.find_first_of(kDigits, at)) != std::string_view::npos;) {
+    const std::size_t end = std::min(text.find_first_not_of(kVersion, at), text.size());
+    const std::string_view found = text.substr(at, end - at);
+    if (found.find('.') < found.size() - 1) return std::string(found);
+    at = end;
+  }
+  return "?";
 }
 
 std::string version_of(const Tool& tool) {

@@ -1,9 +1,9 @@
 #include "core/clock.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <regex>
 #include <thread>
 
 #include "core/stop.h"
@@ -71,8 +71,9 @@ TEST(Durations, ConvertWithoutLoss) {
 }
 
 TEST(Timestamps, AreUtcInTheirDocumentedForm) {
-  EXPECT_TRUE(std::regex_match(utc_timestamp(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")));
-  EXPECT_TRUE(std::regex_match(utc_compact(), std::regex(R"(\d{8}T\d{6}Z)")));
+  EXPECT_THAT(utc_timestamp(),
+              testing::MatchesRegex("[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z"));
+  EXPECT_THAT(utc_compact(), testing::MatchesRegex("[0-9]{8}T[0-9]{6}Z"));
 }
 
 }  // namespace
