@@ -70,7 +70,7 @@ class World : public Session {
     if (address.empty()) return {};
     std::vector<std::string> argv{"redis-benchmark"};
     argv.insert(argv.end(), address.begin(), address.end());
-    const char* const requests = plan_.flags.quick ? "5000" : "20000";
+    const char* const requests = plan_.flags.quick ? "3000" : "20000";
     for (const char* word : {"-c", "16", "-t", "set,get", "-d", "64", "-n", requests, "--csv"})
       argv.emplace_back(word);
     const auto output = lab::run_program(argv, 20s);
@@ -122,12 +122,12 @@ class World : public Session {
 
 Timing timing(const Flags& flags) {
   Timing timing;
-  const Nanos load = flags.duration.value_or(flags.quick ? 600ms : 2000ms);
+  const Nanos load = flags.duration.value_or(flags.quick ? 500ms : 2000ms);
   timing.warm_up = load / 7;
   timing.steady = load * 2 / 7;
   timing.fault = load * 2 / 7;
   timing.recovery = load * 2 / 7;
-  timing.round = flags.quick ? 40ms : 400ms;
+  timing.round = flags.quick ? 30ms : 400ms;
   timing.rounds = 9;
   return timing;
 }
