@@ -225,7 +225,8 @@ std::vector<std::string> command_lines_with(const std::string& text) {
   std::vector<std::string> found;
   for (const auto& process : all_processes()) {
     std::ifstream file("/proc/" + std::to_string(process.pid) + "/cmdline");
-    std::string line{std::istreambuf_iterator<char>(file), {}};
+    std::string line;
+    std::getline(file, line, '\n');  // empty when the process has gone meanwhile
     if (line.find(text) != std::string::npos) found.push_back(line);
   }
   return found;
