@@ -142,6 +142,20 @@ std::vector<std::pair<std::string, std::string>> metrics_of(const json& result) 
   return found;
 }
 
+/// "read_p99_us" in us is "read p99 us": a unit that the name ends in is not said twice, and a plain count has none.
+std::string title(const std::string& metric, const std::string& unit) {
+  std::string words = metric;
+  std::replace(words.begin(), words.end(), '_', ' ');
+  const bool said =
+      words.ends_with(" " + unit) || (unit == "1/s" && words.ends_with(" per second"));
+  return said || unit.empty() || unit == "1" ? words : fmt::format("{} ({})", words, unit);
+}
+
+/// Taken once, in the fault run: it tells how a variant failed, not how fast it is.
+bool is_evidence(const json& metric) {
+  return metric.at("n") == 1;
+}
+
 Result<std::string> speed(const json& result, const std::vector<std::string>& chosen) {
   std::map<std::string, std::string> units;
   std::vector<std::string> all;
@@ -155,7 +169,7 @@ Result<std::string> speed(const json& result, const std::vector<std::string>& ch
       return invalid(
           fmt::format("there is no metric {}; there are: {}", name, fmt::join(all, ", ")));
     }
-    titles.push_back(units[name].empty() ? name : fmt::format("{} ({})", name, units[name]));
+    titles.push_back(title(name, units[name]));
   }
   std::string text = header(titles, "--:");
   for (const auto& variant : result.at("variants")) {
@@ -163,8 +177,9 @@ Result<std::string> speed(const json& result, const std::vector<std::string>& ch
     std::vector<std::string> cells{variant.at("name")};
     for (const auto& name : chosen.empty() ? all : chosen) {
       const json* metric = find_named(variant.at("metrics"), name);
-      const std::string value = metric == nullptr ? "–" : spread(*metric);
-      cells.push_back(ranked || metric == nullptr ? value : "~~" + value + "~~");
+      std::string value = metric == nullptr ? "–" : spread(*metric);
+      if (!ranked && metric != nullptr && !is_evidence(*metric)) value = "~~" + value + "~~";
+      cells.push_back(std::move(value));
     }
     text += row(cells);
   }

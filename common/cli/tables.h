@@ -13,12 +13,12 @@ namespace lab::cli {
 ///   variants     name, promise and idea, with a link to the source
 ///   correctness  check × variant
 ///   witnesses    for each violated check, what proves it
-///   speed        variant × metric, median [first quartile, third quartile]; `metrics` chooses
-///   which and
-///                in which order, none means all. Struck out where the variant broke a check
+///   speed        variant × metric, median [first quartile, third quartile]. `metrics` chooses which,
+///                and their order; none means all. What was timed in rounds is struck out where the
+///                variant broke a check
 ///   limits       what the machine gives at best, and how near the best variant came
-/// Each ends with a line saying where the numbers come from. `document` is the path of the file
-/// that the table is for: links are relative to it.
+/// Each ends with a line saying where the numbers come from. `document` is the path of the file that
+/// the table is for: links are relative to it.
 Result<std::string> result_table(std::string_view recorded, const std::string& kind,
                                  const std::vector<std::string>& metrics,
                                  const std::string& document);

@@ -18,13 +18,15 @@ constexpr std::string_view kResult = R"json({
     {"name": "naive", "promise": "must_break(fresh)", "idea": "ask | keep", "ranked": false, "line": 3,
      "source": "scenarios/cache_aside/variants/naive.h",
      "checks": [{"name": "fresh", "verdict": "violated", "witness": "key 7: read 1 after 2", "examined": 9}],
-     "metrics": [{"name": "reads_per_second", "unit": "1/s", "median": 12345.6, "low": 12000, "high": 13100, "n": 9}]},
+     "metrics": [{"name": "reads_per_second", "unit": "1/s", "median": 12345.6, "low": 12000, "high": 13100, "n": 9},
+                 {"name": "outage_ms", "unit": "ms", "median": 250, "low": 250, "high": 250, "n": 1}]},
     {"name": "lease", "promise": "must_hold", "idea": "one loader", "ranked": true, "line": 5,
      "source": "scenarios/cache_aside/variants/lease.h",
      "checks": [{"name": "fresh", "verdict": "holds", "witness": "", "examined": 9},
                 {"name": "loads", "verdict": "inconclusive", "witness": "no expiry", "examined": 0}],
      "metrics": [{"name": "reads_per_second", "unit": "1/s", "median": 9876, "low": 9800, "high": 9901, "n": 9},
-                 {"name": "outage_ms", "unit": "ms", "median": 0.0123, "low": 0.0123, "high": 0.0123, "n": 1}]}],
+                 {"name": "outage_ms", "unit": "ms", "median": 0.0123, "low": 0.0123, "high": 0.0123, "n": 1},
+                 {"name": "memory_peak", "unit": "MB", "median": 5, "low": 4, "high": 6, "n": 9}]}],
   "limits": [{"name": "redis-benchmark GET", "metric": "reads_per_second", "unit": "1/s", "median": 11000, "low": 10000,
               "high": 12000, "n": 9, "best": "lease", "ratio": 0.897, "ratio_low": 0.82, "ratio_high": 0.98}]
 })json";
@@ -57,16 +59,23 @@ TEST(ResultTable, WitnessesAreThoseOfWhatWasBroken) {
 
 TEST(ResultTable, SpeedOfAVariantThatBrokeACheckIsStruckOut) {
   const std::string text = table("speed");
-  EXPECT_THAT(text,
-              HasSubstr("| variant | reads_per_second (1/s) | outage_ms (ms) |\n|---|--:|--:|\n"));
-  EXPECT_THAT(text, HasSubstr("| naive | ~~12,300 [12,000, 13,100]~~ | – |\n"));
-  EXPECT_THAT(text, HasSubstr("| lease | 9,880 [9,800, 9,900] | 0.0123 |\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "| variant | reads per second | outage ms | memory peak (MB) |\n|---|--:|--:|--:|\n"));
+  EXPECT_THAT(text, HasSubstr("| naive | ~~12,300 [12,000, 13,100]~~ | 250 | – |\n"));
+  EXPECT_THAT(text, HasSubstr("| lease | 9,880 [9,800, 9,900] | 0.0123 | 5.00 [4.00, 6.00] |\n"));
+}
+
+TEST(ResultTable, SpeedSaysWhatAVariantHasNoValueFor) {
+  EXPECT_THAT(table("speed", {"memory_peak"}),
+              HasSubstr("| variant | memory peak (MB) |\n|---|--:|\n| naive | – |\n"));
 }
 
 TEST(ResultTable, SpeedShowsTheChosenMetricsInTheirOrder) {
-  EXPECT_THAT(table("speed", {"outage_ms"}), HasSubstr("| variant | outage_ms (ms) |\n"));
+  EXPECT_THAT(table("speed", {"outage_ms"}), HasSubstr("| variant | outage ms |\n"));
   EXPECT_THAT(table("speed", {"p99"}),
-              HasSubstr("no metric p99; there are: reads_per_second, outage_ms"));
+              HasSubstr("no metric p99; there are: reads_per_second, outage_ms, memory_peak"));
 }
 
 TEST(ResultTable, LimitsShowHowNearTheBestCame) {
