@@ -1,18 +1,19 @@
 #pragma once
-// The subcommands of `lab`. Each returns the exit status: 0 well, 1 a promise broken, 2 usage, 3
-// the environment failed.
+// The subcommands of `lab`. Each returns the exit status (harness/exit_status.h).
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "harness/exit_status.h"
+
 namespace lab::cli {
 
-inline constexpr int kPromiseBroken = 1;
-inline constexpr int kUsage = 2;
-inline constexpr int kEnvironment = 3;
-inline constexpr int kInconclusive = 4;
+using harness::kEnvironmentFailed;
+using harness::kInconclusive;
+using harness::kPromiseBroken;
+using harness::kUsage;
 
 /// Prints "lab: MESSAGE" to stderr and returns the status, for `return complain(…)`.
 int complain(int status, std::string_view message);

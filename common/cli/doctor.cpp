@@ -127,7 +127,7 @@ bool is_met(const std::string& need, const std::vector<Installed>& all) {
 bool report_scenario(const Project& project, const std::string& program,
                      const std::vector<Installed>& all) {
   const auto description = describe_scenario(project, program);
-  if (!description) return complain(kEnvironment, description.error().message) == 0;
+  if (!description) return complain(kEnvironmentFailed, description.error().message) == 0;
   std::string needs, missing;
   for (const std::string need : description->value("needs", nlohmann::json::array())) {
     needs += (needs.empty() ? "" : ", ") + need;
@@ -161,7 +161,7 @@ int doctor() {
   complete &= report_servers(all);
   report_machine();
   complete &= report_scenarios(project, all);
-  return complete ? 0 : complain(kEnvironment, "something is missing, see ✗ above");
+  return complete ? 0 : complain(kEnvironmentFailed, "something is missing, see ✗ above");
 }
 
 }  // namespace lab::cli

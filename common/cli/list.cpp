@@ -42,7 +42,7 @@ int list(bool as_json) {
     if (description) {
       scenarios.push_back(*description);
     } else {
-      status = complain(kEnvironment, description.error().message);
+      status = complain(kEnvironmentFailed, description.error().message);
     }
   }
   if (as_json) {
@@ -60,7 +60,7 @@ int run(const std::string& scenario, const std::vector<std::string>& flags) {
   if (!program) return complain(kUsage, program.error().message);
   Command command{(project.bin / *program).string()};
   command.insert(command.end(), flags.begin(), flags.end());
-  return complain(kEnvironment, become(command).message);
+  return complain(kEnvironmentFailed, become(command).message);
 }
 
 }  // namespace lab::cli

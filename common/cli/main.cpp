@@ -124,6 +124,6 @@ int main(int argc, char** argv) {
   try {
     return CommandLine().run(argc, argv);
   } catch (const std::exception& problem) {
-    return complain(kEnvironment, problem.what());
+    return complain(kEnvironmentFailed, problem.what());
   }
 }

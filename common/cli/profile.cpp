@@ -45,7 +45,7 @@ int run_scenario(const Profiling& profiling, const std::vector<std::string>& mor
   // What was measured under a profiler is no result: it stays with the profile.
   command.insert(command.end(), {"--quiet", "--results", (profiling.raw() / "runs").string()});
   const auto status = call(command, options);
-  return status ? *status : complain(kEnvironment, status.error().message);
+  return status ? *status : complain(kEnvironmentFailed, status.error().message);
 }
 
 Result<std::string> pprof(std::vector<std::string> arguments) {
@@ -62,7 +62,7 @@ Result<std::string> pprof(std::vector<std::string> arguments) {
 int write(const fs::path& file, const std::string& text) {
   std::ofstream stream(file);
   stream << text;
-  return stream.flush() ? 0 : complain(kEnvironment, "cannot write " + file.string());
+  return stream.flush() ? 0 : complain(kEnvironmentFailed, "cannot write " + file.string());
 }
 
 /// The first lines of a table of google-pprof: "Total: …", then one line per function.
@@ -86,13 +86,13 @@ int profile_cpu(const Profiling& profiling, const std::string& title) {
                    {.added = {{"CPUPROFILE_FREQUENCY", "250"}}, .output_to_stderr = true});
   if (!ran(status)) return status;
   if (!fs::exists(samples)) {
-    return complain(kEnvironment,
+    return complain(kEnvironmentFailed,
                     "the run had no timed round, so there is no profile; leave --rounds 0 out");
   }
   const auto table = pprof({"--text", profiling.program, samples});
   const auto stacks = pprof({"--collapsed", profiling.program, samples});
   if (!table || !stacks) {
-    return complain(kEnvironment, table ? stacks.error().message : table.error().message);
+    return complain(kEnvironmentFailed, table ? stacks.error().message : table.error().message);
   }
   const int written = std::max(write(profiling.folder / "cpu.txt", *table),
                                write(profiling.folder / "flame.svg", flame_graph(*stacks, title)));
@@ -131,7 +131,7 @@ std::vector<std::string> heap_dumps(const fs::path& folder) {
 int profile_heap(const Profiling& profiling) {
   const std::string library = heap_profiler();
   if (library.empty()) {
-    return complain(kEnvironment,
+    return complain(kEnvironmentFailed,
                     "libtcmalloc is not installed; type: apt-get install libgoogle-perftools-dev");
   }
   fmt::print(stderr, "lab: second run, for heap growth\n");
@@ -145,7 +145,8 @@ int profile_heap(const Profiling& profiling) {
   }
   auto dumps = heap_dumps(profiling.raw());
   if (dumps.empty())
-    return complain(kEnvironment, "the heap profiler wrote nothing to " + profiling.raw().string());
+    return complain(kEnvironmentFailed,
+                    "the heap profiler wrote nothing to " + profiling.raw().string());
   std::vector<std::string> arguments{"--text", "--inuse_space", "--show_bytes"};
   // The last dump is made at exit, when all has been given back: growth ends one before.
   if (dumps.size() > 2) {
@@ -154,7 +155,7 @@ int profile_heap(const Profiling& profiling) {
   }
   arguments.insert(arguments.end(), {profiling.program, dumps.back()});
   const auto table = pprof(arguments);
-  if (!table) return complain(kEnvironment, table.error().message);
+  if (!table) return complain(kEnvironmentFailed, table.error().message);
   if (const int written = write(profiling.folder / "heap.txt", *table); written != 0)
     return written;
   print_top(
@@ -189,7 +190,7 @@ int profile(const std::string& scenario, const std::string& variant,
   std::error_code problem;
   fs::create_directories(profiling.raw(), problem);
   if (problem)
-    return complain(kEnvironment,
+    return complain(kEnvironmentFailed,
                     fmt::format("cannot make {}: {}", profiling.raw().string(), problem.message()));
   if (const int status = profile_cpu(profiling, fmt::format("{}, variant {}: CPU", name, variant));
       status != 0) {

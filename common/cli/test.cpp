@@ -33,11 +33,11 @@ bool configure(const Project& project, const std::string& preset) {
   const auto status =
       call({"cmake", "--preset", preset, "-DLAB_TESTS=ON"}, {.folder = project.root, .log = log});
   if (status && *status == 0) return true;
-  if (!status) return complain(kEnvironment, status.error().message) == 0;
+  if (!status) return complain(kEnvironmentFailed, status.error().message) == 0;
   std::ifstream said(log);
   fmt::print(stderr, "{}", std::string(std::istreambuf_iterator<char>(said), {}));
-  return complain(kEnvironment, fmt::format("cannot configure the preset {}, see above", preset)) ==
-         0;
+  return complain(kEnvironmentFailed,
+                  fmt::format("cannot configure the preset {}, see above", preset)) == 0;
 }
 
 bool build(const Project& project, const std::string& preset) {
@@ -48,21 +48,22 @@ bool build(const Project& project, const std::string& preset) {
   if (isatty(STDERR_FILENO) == 0) building.insert(building.end(), {"--", "--quiet"});
   const auto status = call(building, {.folder = project.root, .output_to_stderr = true});
   if (status && *status == 0) return true;
-  return complain(kEnvironment, status ? "the build failed, see above" : status.error().message) ==
-         0;
+  return complain(kEnvironmentFailed,
+                  status ? "the build failed, see above" : status.error().message) == 0;
 }
 
 }  // namespace
 
 int test(const TestOptions& options) {
   const Project project = this_project();
-  if (!configure(project, options.preset) || !build(project, options.preset)) return kEnvironment;
+  if (!configure(project, options.preset) || !build(project, options.preset))
+    return kEnvironmentFailed;
   // Tests that time something or start servers are RUN_SERIAL; the others share two cores well.
   Command testing{"ctest", "--preset", options.preset, "--parallel", "2"};
   if (!options.label.empty()) testing.insert(testing.end(), {"-L", options.label});
   if (!options.name.empty()) testing.insert(testing.end(), {"-R", options.name});
   const auto status = call(testing, {.folder = project.root});
-  if (!status) return complain(kEnvironment, status.error().message);
+  if (!status) return complain(kEnvironmentFailed, status.error().message);
   fmt::print(stderr, "lab: as JUnit: build/{}/junit.xml\n", options.preset);
   return *status == 0 ? 0 : kPromiseBroken;
 }
