@@ -131,7 +131,9 @@ class FaultRun {
 
   /// How fast the database itself was while Redis was away, and what the scheduler did meanwhile.
   void keep_store_times(const HiccupMeter& hiccups) {
-    const Instant begin = zero_ + evidence_.outage.begin, end = zero_ + evidence_.outage.end;
+    // Reads that were planned in the outage may still be under way for a while after it.
+    const Instant begin = zero_ + evidence_.outage.begin;
+    const Instant end = zero_ + evidence_.outage.end + 2 * setting_.times.cache_timeout;
     const Instant healthy_until = evidence_.outage.length() > Nanos{} ? begin : zero_ + load_.end;
     const Instant healthy_from = zero_ + load_.begin + setting_.plan.timing.warm_up;
     Histogram during;

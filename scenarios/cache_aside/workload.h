@@ -15,12 +15,11 @@ namespace cache_aside {
 /// read or as written. aux: its price.
 enum Kind : std::uint16_t { kRead = 1, kWrite = 2 };
 
-inline constexpr std::int64_t kProducts = 400;  // the catalogue that clients ask for: ids 1 to 400
-inline constexpr std::int64_t kHotProduct =
-    401;  // asked for by everybody at once when its entry expires
-inline constexpr std::int64_t kRacedProduct =
-    402;  // and the following: one write against one slow reader each
-inline constexpr std::int64_t kRacedProducts = 5;
+// Products by id: first the catalogue that clients ask for, then some that only the scripted parts touch.
+inline constexpr std::int64_t kProducts = 200;
+inline constexpr std::int64_t kHotProduct = kProducts + 1;  // everybody asks for it when it expires
+inline constexpr std::int64_t kRacedProduct = kHotProduct + 1;  // a writer against a slow reader
+inline constexpr std::int64_t kRacedProducts = 5;               // so many, from kRacedProduct on
 inline constexpr std::int64_t kAbandonedProduct =
     kRacedProduct + kRacedProducts;  // its writer dies
 inline constexpr std::int64_t kAllProducts = kAbandonedProduct;
