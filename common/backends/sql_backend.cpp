@@ -52,10 +52,8 @@ std::string durability_of(infra::SqlEngine engine) {
   switch (engine) {
     case infra::SqlEngine::mariadb:
       return "every commit flushed (innodb_flush_log_at_trx_commit=1)";
-    case infra::SqlEngine::postgres:
-      return "every commit flushed (synchronous_commit=on)";
-    case infra::SqlEngine::sqlite:
-      return "write-ahead log";
+    case infra::SqlEngine::postgres: return "every commit flushed (synchronous_commit=on)";
+    case infra::SqlEngine::sqlite: return "write-ahead log";
   }
   return {};
 }

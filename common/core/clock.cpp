@@ -22,7 +22,8 @@ std::string format_utc(const char* pattern) {
 void sleep_slice(Instant instant) {
   const auto since_epoch = std::chrono::duration_cast<Nanos>(instant.time_since_epoch()).count();
   const timespec at{since_epoch / 1'000'000'000, since_epoch % 1'000'000'000};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR && !stop_requested()) {
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR &&
+         !stop_requested()) {
   }
 }
 
@@ -40,7 +41,11 @@ bool sleep_until(Instant instant) {
   return !stop_requested();
 }
 
-std::string utc_timestamp() { return format_utc("%Y-%m-%dT%H:%M:%SZ"); }
-std::string utc_compact() { return format_utc("%Y%m%dT%H%M%SZ"); }
+std::string utc_timestamp() {
+  return format_utc("%Y-%m-%dT%H:%M:%SZ");
+}
+std::string utc_compact() {
+  return format_utc("%Y%m%dT%H%M%SZ");
+}
 
 }  // namespace lab

@@ -22,7 +22,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>("lab", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made =
+        std::make_shared<spdlog::logger>("lab", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%H:%M:%S.%e %l: %v");
     const char* wanted = std::getenv("LAB_LOG");
     made->set_level(wanted ? spdlog::level::from_str(wanted) : spdlog::level::warn);
@@ -33,8 +34,12 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void set_level(Level level) { logger().set_level(to_spdlog(level)); }
-bool enabled(Level level) { return logger().should_log(to_spdlog(level)); }
+void set_level(Level level) {
+  logger().set_level(to_spdlog(level));
+}
+bool enabled(Level level) {
+  return logger().should_log(to_spdlog(level));
+}
 void write(Level level, std::string_view message) {
   logger().log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
 }

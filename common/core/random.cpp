@@ -3,7 +3,9 @@
 namespace lab {
 namespace {
 
-std::uint64_t rotate_left(std::uint64_t value, int bits) { return (value << bits) | (value >> (64 - bits)); }
+std::uint64_t rotate_left(std::uint64_t value, int bits) {
+  return (value << bits) | (value >> (64 - bits));
+}
 
 constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
 
@@ -44,8 +46,12 @@ std::uint64_t Random::below(std::uint64_t bound) {
   return static_cast<std::uint64_t>(product >> 64);
 }
 
-double Random::unit() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
+double Random::unit() {
+  return static_cast<double>((*this)() >> 11) * 0x1.0p-53;
+}
 
-Random Random::stream(std::uint64_t number) const { return Random(mix64(seed_ ^ mix64(number + kGolden))); }
+Random Random::stream(std::uint64_t number) const {
+  return Random(mix64(seed_ ^ mix64(number + kGolden)));
+}
 
 }  // namespace lab

@@ -30,6 +30,8 @@ std::string describe(const Error& error) {
 
 Failure::Failure(Error error) : std::runtime_error(error.message), error_(std::move(error)) {}
 
-void throw_exception_from_error(const Error& error, const boost::source_location&) { throw Failure(error); }
+void throw_exception_from_error(const Error& error, const boost::source_location&) {
+  throw Failure(error);
+}
 
 }  // namespace lab

@@ -35,7 +35,7 @@ enum class Happened {
 struct Error {
   ErrorCode code = ErrorCode::internal;
   Happened happened = Happened::no;
-  std::string message;  // what failed and why, one line, no trailing full stop
+  std::string message;        // what failed and why, one line, no trailing full stop
   std::string native_code{};  // what the server calls it, or empty: "1213", "40001", "WRONGTYPE"
 };
 

@@ -9,7 +9,8 @@ namespace lab {
 namespace {
 
 std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+static_assert(std::atomic<bool>::is_always_lock_free,
+              "a signal handler may only touch lock-free atomics");
 
 void on_signal(int) {
   if (g_stop.exchange(true)) _exit(130);
@@ -26,8 +27,14 @@ void handle_stop_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-bool stop_requested() { return g_stop.load(std::memory_order_relaxed); }
-void request_stop() { g_stop.store(true); }
-void clear_stop_request() { g_stop.store(false); }
+bool stop_requested() {
+  return g_stop.load(std::memory_order_relaxed);
+}
+void request_stop() {
+  g_stop.store(true);
+}
+void clear_stop_request() {
+  g_stop.store(false);
+}
 
 }  // namespace lab

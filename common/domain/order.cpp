@@ -44,15 +44,11 @@ Result<OrderState> parse_order_state(std::string_view word) {
 
 bool can_become(OrderState from, OrderState to) {
   switch (from) {
-    case OrderState::placed:
-      return to == OrderState::paid || to == OrderState::cancelled;
-    case OrderState::paid:
-      return to == OrderState::shipped || to == OrderState::cancelled;
-    case OrderState::shipped:
-      return to == OrderState::delivered;
+    case OrderState::placed: return to == OrderState::paid || to == OrderState::cancelled;
+    case OrderState::paid: return to == OrderState::shipped || to == OrderState::cancelled;
+    case OrderState::shipped: return to == OrderState::delivered;
     case OrderState::delivered:
-    case OrderState::cancelled:
-      return false;
+    case OrderState::cancelled: return false;
   }
   return false;
 }

@@ -40,15 +40,12 @@ Result<PaymentState> parse_payment_state(std::string_view word) {
 
 bool can_become(PaymentState from, PaymentState to) {
   switch (from) {
-    case PaymentState::pending:
-      return to == PaymentState::authorised || to == PaymentState::failed;
+    case PaymentState::pending: return to == PaymentState::authorised || to == PaymentState::failed;
     case PaymentState::authorised:
       return to == PaymentState::captured || to == PaymentState::failed;
-    case PaymentState::captured:
-      return to == PaymentState::refunded;
+    case PaymentState::captured: return to == PaymentState::refunded;
     case PaymentState::refunded:
-    case PaymentState::failed:
-      return false;
+    case PaymentState::failed: return false;
   }
   return false;
 }

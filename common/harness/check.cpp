@@ -6,12 +6,9 @@ namespace lab::harness {
 
 std::string_view name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::holds:
-      return "holds";
-    case Verdict::violated:
-      return "violated";
-    case Verdict::inconclusive:
-      return "inconclusive";
+    case Verdict::holds: return "holds";
+    case Verdict::violated: return "violated";
+    case Verdict::inconclusive: return "inconclusive";
   }
   return "inconclusive";
 }

@@ -82,12 +82,9 @@ Cell mark(const VariantResult& variant, const std::string& check) {
   const CheckResult* result = find_check(variant, check);
   if (!result) return {std::string(kNothing), Style::faint};
   switch (result->verdict) {
-    case Verdict::holds:
-      return {std::string(kHolds), Style::good};
-    case Verdict::inconclusive:
-      return {std::string(kUnclear), Style::warning};
-    case Verdict::violated:
-      break;
+    case Verdict::holds: return {std::string(kHolds), Style::good};
+    case Verdict::inconclusive: return {std::string(kUnclear), Style::warning};
+    case Verdict::violated: break;
   }
   return {std::string(kViolated), is_accused(variant, check) ? Style::bad : Style::warning};
 }
@@ -96,12 +93,10 @@ Cell mark(const VariantResult& variant, const std::string& check) {
 Cell outcome(const VariantResult& variant) {
   if (variant.checks.empty()) return {"not run", Style::faint};
   switch (variant.as_promised) {
-    case Verdict::violated:
-      return {"NO, broken", Style::bad};
+    case Verdict::violated: return {"NO, broken", Style::bad};
     case Verdict::inconclusive:
       return {variant.verdict == Verdict::holds ? "no, it held" : "can't tell", Style::warning};
-    case Verdict::holds:
-      break;
+    case Verdict::holds: break;
   }
   if (is_to_break(variant)) return {"yes, broken", Style::good};
   return {variant.verdict == Verdict::holds ? "yes, holds" : "yes", Style::good};
@@ -450,12 +445,9 @@ std::string fastest(const RunResult& result) {
 
 Style style_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::holds:
-      return Style::good;
-    case Verdict::violated:
-      return Style::bad;
-    case Verdict::inconclusive:
-      return Style::warning;
+    case Verdict::holds: return Style::good;
+    case Verdict::violated: return Style::bad;
+    case Verdict::inconclusive: return Style::warning;
   }
   return Style::normal;
 }
@@ -490,12 +482,10 @@ void add_conclusion(const RunResult& result, Page& page) {
 
 std::string verdict_sentence(const RunResult& result) {
   switch (result.verdict) {
-    case Verdict::holds:
-      return fmt::format("{} all as promised: {}", kHolds, tally(result));
+    case Verdict::holds: return fmt::format("{} all as promised: {}", kHolds, tally(result));
     case Verdict::violated:
       return fmt::format("{} a promise is broken: {}", kViolated, accusations(result));
-    case Verdict::inconclusive:
-      break;
+    case Verdict::inconclusive: break;
   }
   return fmt::format("{} inconclusive: {}", kUnclear, doubts(result));
 }

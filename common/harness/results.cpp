@@ -60,24 +60,18 @@ std::string to_text(const Json& value) {
 
 std::string_view name_of(Better better) {
   switch (better) {
-    case Better::higher:
-      return "higher";
-    case Better::lower:
-      return "lower";
-    case Better::neither:
-      return "neither";
+    case Better::higher: return "higher";
+    case Better::lower: return "lower";
+    case Better::neither: return "neither";
   }
   return "neither";
 }
 
 std::string_view name_of(Ratio::Answer answer) {
   switch (answer) {
-    case Ratio::Answer::larger:
-      return "larger";
-    case Ratio::Answer::smaller:
-      return "smaller";
-    case Ratio::Answer::cannot_tell:
-      return "cannot_tell";
+    case Ratio::Answer::larger: return "larger";
+    case Ratio::Answer::smaller: return "smaller";
+    case Ratio::Answer::cannot_tell: return "cannot_tell";
   }
   return "cannot_tell";
 }

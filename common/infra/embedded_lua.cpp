@@ -29,20 +29,13 @@ void push_single_field(lua_State* lua, const char* field, std::string_view text)
 
 void push_reply(lua_State* lua, const RedisReply& reply) {
   switch (reply.type) {
-    case RedisReply::Type::nil:
-      lua_pushboolean(lua, 0);
-      return;
-    case RedisReply::Type::status:
-      push_single_field(lua, "ok", reply.text);
-      return;
+    case RedisReply::Type::nil: lua_pushboolean(lua, 0); return;
+    case RedisReply::Type::status: push_single_field(lua, "ok", reply.text); return;
     case RedisReply::Type::integer:
       lua_pushnumber(lua, static_cast<lua_Number>(reply.integer));
       return;
-    case RedisReply::Type::text:
-      push_text(lua, reply.text);
-      return;
-    case RedisReply::Type::array:
-      break;
+    case RedisReply::Type::text: push_text(lua, reply.text); return;
+    case RedisReply::Type::array: break;
   }
   lua_createtable(lua, static_cast<int>(reply.items.size()), 0);
   for (std::size_t i = 0; i < reply.items.size(); ++i) {
@@ -72,16 +65,11 @@ Result<RedisReply> to_reply(lua_State* lua, int depth) {
   if (depth > deepest_table || !lua_checkstack(lua, 4))
     return server_error("ERR reached lua stack limit");
   switch (lua_type(lua, -1)) {
-    case LUA_TSTRING:
-      return text_reply(text_at(lua, -1));
-    case LUA_TNUMBER:
-      return integer_reply(static_cast<std::int64_t>(lua_tonumber(lua, -1)));
-    case LUA_TBOOLEAN:
-      return lua_toboolean(lua, -1) ? integer_reply(1) : RedisReply{};
-    case LUA_TTABLE:
-      break;
-    default:
-      return RedisReply{};
+    case LUA_TSTRING: return text_reply(text_at(lua, -1));
+    case LUA_TNUMBER: return integer_reply(static_cast<std::int64_t>(lua_tonumber(lua, -1)));
+    case LUA_TBOOLEAN: return lua_toboolean(lua, -1) ? integer_reply(1) : RedisReply{};
+    case LUA_TTABLE: break;
+    default: return RedisReply{};
   }
   if (const auto error = string_field(lua, "err")) return server_error(*error);
   if (const auto status = string_field(lua, "ok")) return status_reply(*status);

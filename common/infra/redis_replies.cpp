@@ -52,18 +52,14 @@ Result<RedisReply> convert_array(const redisReply& reply) {
 Result<RedisReply> convert(const redisReply& reply) {
   using Type = RedisReply::Type;
   switch (reply.type) {
-    case REDIS_REPLY_NIL:
-      return RedisReply{};
-    case REDIS_REPLY_INTEGER:
-      return RedisReply{.type = Type::integer, .integer = reply.integer};
+    case REDIS_REPLY_NIL: return RedisReply{};
+    case REDIS_REPLY_INTEGER: return RedisReply{.type = Type::integer, .integer = reply.integer};
     case REDIS_REPLY_STATUS:
       return RedisReply{.type = Type::status, .text = std::string(reply.str, reply.len)};
     case REDIS_REPLY_STRING:
       return RedisReply{.type = Type::text, .text = std::string(reply.str, reply.len)};
-    case REDIS_REPLY_ARRAY:
-      return convert_array(reply);
-    case REDIS_REPLY_ERROR:
-      return server_error({reply.str, reply.len});
+    case REDIS_REPLY_ARRAY: return convert_array(reply);
+    case REDIS_REPLY_ERROR: return server_error({reply.str, reply.len});
     default:
       return Error{ErrorCode::protocol, Happened::unknown,
                    fmt::format("an answer of unknown type {}", reply.type)};

@@ -39,12 +39,9 @@ Result<SqlAddress> server_address(const Url& url) {
 
 std::string_view name(SqlEngine engine) {
   switch (engine) {
-    case SqlEngine::sqlite:
-      return "sqlite";
-    case SqlEngine::mariadb:
-      return "mariadb";
-    case SqlEngine::postgres:
-      return "postgres";
+    case SqlEngine::sqlite: return "sqlite";
+    case SqlEngine::mariadb: return "mariadb";
+    case SqlEngine::postgres: return "postgres";
   }
   return "sqlite";
 }
@@ -68,8 +65,7 @@ Result<SqlAddress> SqlAddress::parse(std::string_view text) {
 
 std::string SqlAddress::display() const {
   switch (engine) {
-    case SqlEngine::sqlite:
-      return fmt::format("SQLite {}", path);
+    case SqlEngine::sqlite: return fmt::format("SQLite {}", path);
     case SqlEngine::mariadb:
       return unix_socket.empty() ? fmt::format("MariaDB at {}:{}", host, port)
                                  : fmt::format("MariaDB at {}", unix_socket);

@@ -32,22 +32,17 @@ ErrorCode code_of(unsigned number) {
     case ER_DUP_ENTRY_WITH_KEY_NAME:
     case ER_LOCK_WAIT_TIMEOUT:
     case ER_LOCK_DEADLOCK:
-    case ER_CHECKREAD:
-      return ErrorCode::conflict;  // 1020: the row changed since this snapshot
+    case ER_CHECKREAD: return ErrorCode::conflict;  // 1020: the row changed since this snapshot
     case ER_CON_COUNT_ERROR:
     case ER_TOO_MANY_USER_CONNECTIONS:
     case ER_DISK_FULL:
-    case ER_RECORD_FILE_FULL:
-      return ErrorCode::exhausted;
+    case ER_RECORD_FILE_FULL: return ErrorCode::exhausted;
     case ER_SERVER_SHUTDOWN:
     case ER_CONNECTION_KILLED:
     case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-      return ErrorCode::closed;
-    case CR_NEW_STMT_METADATA:
-      return ErrorCode::invalid;  // the table has other columns now
-    default:
-      break;
+    case CR_SERVER_LOST: return ErrorCode::closed;
+    case CR_NEW_STMT_METADATA: return ErrorCode::invalid;  // the table has other columns now
+    default: break;
   }
   // The client library's own errors: answers that make no sense, statements out of order.
   return number >= CR_MIN_ERROR && number <= CR_MAX_ERROR ? ErrorCode::protocol

@@ -65,12 +65,9 @@ class Pool {
  private:
   Result<std::unique_ptr<SqlSession>> open() const {
     switch (address_.engine) {
-      case SqlEngine::sqlite:
-        return open_sqlite(address_, options_);
-      case SqlEngine::mariadb:
-        return open_mariadb(address_, options_);
-      case SqlEngine::postgres:
-        return open_postgres(address_, options_);
+      case SqlEngine::sqlite: return open_sqlite(address_, options_);
+      case SqlEngine::mariadb: return open_mariadb(address_, options_);
+      case SqlEngine::postgres: return open_postgres(address_, options_);
     }
     return Error{ErrorCode::internal, Happened::no, "unknown engine"};
   }

@@ -109,18 +109,14 @@ SqlValue read_value(const PGresult* answer, int row, int column) {
   const std::string_view text(PQgetvalue(answer, row, column),
                               static_cast<std::size_t>(PQgetlength(answer, row, column)));
   switch (PQftype(answer, column)) {
-    case bool_oid:
-      return std::int64_t{text == "t"};
+    case bool_oid: return std::int64_t{text == "t"};
     case int2_oid:
     case int4_oid:
     case int8_oid:
-    case numeric_oid:
-      return number_from_text(text);
+    case numeric_oid: return number_from_text(text);
     case float4_oid:
-    case float8_oid:
-      return as_double(number_from_text(text));
-    default:
-      return std::string(text);
+    case float8_oid: return as_double(number_from_text(text));
+    default: return std::string(text);
   }
 }
 

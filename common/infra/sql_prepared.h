@@ -119,10 +119,8 @@ inline bool is_integer(Poco::Data::MetaColumn::ColumnDataType type) {
     case MetaColumn::FDT_INT32:
     case MetaColumn::FDT_UINT32:
     case MetaColumn::FDT_INT64:
-    case MetaColumn::FDT_UINT64:
-      return true;
-    default:
-      return false;
+    case MetaColumn::FDT_UINT64: return true;
+    default: return false;
   }
 }
 

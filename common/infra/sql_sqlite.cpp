@@ -26,25 +26,18 @@ ErrorCode code_of(int extended) {
   switch (extended) {
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_UNIQUE:
-    case SQLITE_CONSTRAINT_ROWID:
-      return ErrorCode::conflict;
-    default:
-      break;
+    case SQLITE_CONSTRAINT_ROWID: return ErrorCode::conflict;
+    default: break;
   }
   switch (extended & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return ErrorCode::conflict;
-    case SQLITE_FULL:
-      return ErrorCode::exhausted;
-    case SQLITE_CANTOPEN:
-      return ErrorCode::refused;
+    case SQLITE_LOCKED: return ErrorCode::conflict;
+    case SQLITE_FULL: return ErrorCode::exhausted;
+    case SQLITE_CANTOPEN: return ErrorCode::refused;
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return ErrorCode::unavailable;
-    default:
-      return ErrorCode::invalid;
+    case SQLITE_NOTADB: return ErrorCode::unavailable;
+    default: return ErrorCode::invalid;
   }
 }
 
@@ -86,14 +79,10 @@ class SqliteSession : public SqlSession {
   SqlValue read(Statement& statement, std::size_t position) const {
     // By the value itself: Poco goes by the column's declaration, which SUM(x) does not have.
     switch (sqlite3_column_type(statement.native, static_cast<int>(position))) {
-      case SQLITE_NULL:
-        return std::monostate{};
-      case SQLITE_INTEGER:
-        return statement.read_as<Poco::Int64>(position);
-      case SQLITE_FLOAT:
-        return statement.read_as<double>(position);
-      default:
-        return statement.read_as<std::string>(position);
+      case SQLITE_NULL: return std::monostate{};
+      case SQLITE_INTEGER: return statement.read_as<Poco::Int64>(position);
+      case SQLITE_FLOAT: return statement.read_as<double>(position);
+      default: return statement.read_as<std::string>(position);
     }
   }
 

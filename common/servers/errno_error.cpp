@@ -13,17 +13,12 @@ ErrorCode code_of(int number) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
-    case EAGAIN:
-      return ErrorCode::exhausted;
-    case ETIMEDOUT:
-      return ErrorCode::timeout;
-    case ECONNREFUSED:
-      return ErrorCode::refused;
+    case EAGAIN: return ErrorCode::exhausted;
+    case ETIMEDOUT: return ErrorCode::timeout;
+    case ECONNREFUSED: return ErrorCode::refused;
     case ECONNRESET:
-    case EPIPE:
-      return ErrorCode::closed;
-    default:
-      return ErrorCode::unavailable;
+    case EPIPE: return ErrorCode::closed;
+    default: return ErrorCode::unavailable;
   }
 }
 

@@ -23,15 +23,9 @@ std::string damaged(std::string text, Random& random) {
       case 0:
         if (at < text.size()) text[at] = byte;
         break;
-      case 1:
-        text.insert(at, 1, byte);
-        break;
-      case 2:
-        text.erase(at, 1 + random.below(3));
-        break;
-      default:
-        text.insert(at, text.substr(at, 1 + random.below(8)));
-        break;
+      case 1: text.insert(at, 1, byte); break;
+      case 2: text.erase(at, 1 + random.below(3)); break;
+      default: text.insert(at, text.substr(at, 1 + random.below(8))); break;
     }
   }
   return text;

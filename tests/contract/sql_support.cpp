@@ -32,12 +32,9 @@ Database& Database::of(SqlEngine engine) {
 
 servers::Installed needed_for(SqlEngine engine) {
   switch (engine) {
-    case SqlEngine::mariadb:
-      return servers::find_mariadb();
-    case SqlEngine::postgres:
-      return servers::find_postgres();
-    case SqlEngine::sqlite:
-      break;
+    case SqlEngine::mariadb: return servers::find_mariadb();
+    case SqlEngine::postgres: return servers::find_postgres();
+    case SqlEngine::sqlite: break;
   }
   return {.kind = "sqlite", .program = "built in", .version = "", .how_to_get = ""};
 }
