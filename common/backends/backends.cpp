@@ -78,7 +78,7 @@ std::vector<harness::FaultChoice> redis_faults() {
       {"redis-cut", "connections to Redis are reset and refused"},
       {"redis-reset", "every connection to Redis is reset, twice"},
       {"redis-slow", "Redis answers a second late"},
-      {"redis-garbage", "a byte in 500 of Redis's answers is changed"},
+      {"redis-garbage", "a byte in 100 of Redis's answers is changed"},
       {"none", "nothing happens: the baseline"},
   };
 }

@@ -23,7 +23,7 @@ namespace lab::backends {
 ///   redis-pause     SIGSTOP: connects succeed, answers do not come
 ///   redis-reset     every connection is reset at the beginning and at the end of the fault
 ///   redis-cut       connections are reset and new ones refused: what a dead server looks like over
-///   the network redis-slow      one second more each way redis-garbage   a byte in 500 of what
+///   the network redis-slow      one second more each way redis-garbage   a byte in 100 of what
 ///   Redis answers is changed
 std::vector<harness::FaultChoice> redis_faults();
 

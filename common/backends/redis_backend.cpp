@@ -12,7 +12,7 @@ using harness::RunPlan;
 using harness::Timing;
 
 constexpr Nanos kSlow = 1s;
-constexpr std::uint64_t kGarbageOneByteIn = 500;
+constexpr std::uint64_t kGarbageOneByteIn = 100;
 
 Result<void> done() {
   return {};

@@ -151,6 +151,8 @@ TEST_F(CacheAsideChecks, ConvergenceComparesEveryNodeWithTheDatabase) {
   EXPECT_EQ(judge("convergence")->verdict, Verdict::inconclusive);
   evidence.at_rest = {{ProductId{7}, 0, 2, 2}, {ProductId{7}, 1, 2, 2}};
   EXPECT_EQ(judge("convergence")->verdict, Verdict::holds);
+  evidence.at_rest_asked = 3;  // one of them failed
+  EXPECT_EQ(judge("convergence")->verdict, Verdict::inconclusive);
   evidence.at_rest.push_back({ProductId{8}, 1, 1, 2});
   const auto result = judge("convergence");
   ASSERT_EQ(result->verdict, Verdict::violated);
@@ -213,6 +215,7 @@ class CacheAsideExpiry : public CacheAsideChecks {
   CacheAsideExpiry() {
     evidence.expires = true;
     evidence.expiry_interval = 50ms;
+    evidence.probe_patience = 25ms;
   }
   static StoreRead load_at(Nanos at) {
     return {ProductId{kHotProduct}, lab::Instant{at}, lab::Instant{at + 5ms}};
@@ -229,6 +232,14 @@ TEST_F(CacheAsideExpiry, TwoLoadsOfOneNodeForOneExpiryBreak) {
   evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms)}, {}};
   EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated);
   EXPECT_EQ(most_loads_per_expiry(evidence), 2u);
+}
+
+TEST_F(CacheAsideExpiry, AStallOfTheMachineExplainsSomeSecondLoadsAndNotMost) {
+  evidence.probe_hiccup = 30ms;
+  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms)}, {}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::inconclusive);
+  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms), load_at(101ms)}, {}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated);
 }
 
 TEST_F(CacheAsideExpiry, NoExpiryIsInconclusiveOrDoesNotApply) {
