@@ -138,7 +138,7 @@ Timing timing(const Flags& flags) {
   timing.steady = load * 2 / 7;
   timing.fault = load * 2 / 7;
   timing.recovery = load * 2 / 7;
-  timing.round = flags.quick ? 30ms : 400ms;
+  timing.round = flags.quick ? 30ms : 320ms;
   timing.rounds = 9;
   return timing;
 }
