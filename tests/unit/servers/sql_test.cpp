@@ -26,8 +26,8 @@ std::string query(const SqlServer& server, const std::string& statements, bool t
     // A port on the command line would choose TCP, whatever else is said.
     const auto where = tcp ? "--port=" + port : "--socket=" + server.socket().string();
     return test::output_of({"mariadb", "--no-defaults", "--host=" + host, where, "--user=" + user,
-                            "--batch", "--skip-column-names", "--execute=" + statements,
-                            user == "lab" ? server.database() : "mysql"},
+                            "--skip-ssl", "--batch", "--skip-column-names",
+                            "--execute=" + statements, user == "lab" ? server.database() : "mysql"},
                            {{"MYSQL_PWD", password}});
   }
   const auto where = tcp ? "127.0.0.1" : server.socket().string();
