@@ -273,10 +273,16 @@ bool may_measure() {
 }
 
 Placement choose_placement(const std::vector<int>& usable) {
-  if (usable.size() < 2) return {usable, usable, "all on " + in_words(usable)};
+  Placement placement{usable, usable, {}};
+  if (usable.size() < 2) {
+    placement.text = "all on " + in_words(usable);
+    return placement;
+  }
   const std::size_t for_servers = usable.size() >= 4 ? usable.size() / 2 : 1;
-  const auto split = usable.end() - static_cast<std::ptrdiff_t>(for_servers);
-  Placement placement{{usable.begin(), split}, {split, usable.end()}, {}};
+  const std::size_t for_load = usable.size() - for_servers;
+  placement.load.resize(for_load);
+  placement.servers.erase(placement.servers.begin(),
+                          placement.servers.begin() + static_cast<std::ptrdiff_t>(for_load));
   placement.text = fmt::format("load on {}, servers on {}", in_words(placement.load),
                                in_words(placement.servers));
   return placement;
