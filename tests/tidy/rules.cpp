@@ -82,8 +82,9 @@ const std::map<std::string, std::set<std::string>>& doors() {
       {"servers", {"core"}},
       {"faults", {"core"}},
       {"harness", {"core"}},
-      {"backends", {"core", "domain", "infra", "servers", "faults", "harness"}},
-      {"cli", {"core", "domain", "infra", "servers", "faults", "harness", "backends"}},
+      {"queue", {"core", "domain", "infra"}},
+      {"backends", {"core", "domain", "infra", "servers", "faults", "harness", "queue"}},
+      {"cli", {"core", "domain", "infra", "servers", "faults", "harness", "queue", "backends"}},
   };
   return open;
 }
