@@ -23,9 +23,17 @@ namespace lab::backends {
 ///   redis-pause     SIGSTOP: connects succeed, answers do not come
 ///   redis-reset     every connection is reset at the beginning and at the end of the fault
 ///   redis-cut       connections are reset and new ones refused: what a dead server looks like over
-///   the network redis-slow      one second more each way redis-garbage   a byte in 100 of what
-///   Redis answers is changed
+///                   the network
+///   redis-slow      one second more each way
+///   redis-garbage   a byte in 100 of what Redis answers is changed
 std::vector<harness::FaultChoice> redis_faults();
+
+/// What the run's fault was seen to do to clients, apart from what the variants made of it. A fault
+/// that nobody felt proves nothing: use it as a guard.
+struct FaultEffect {
+  bool felt = false;
+  std::string detail;  // "PING: refused" · "12 connections reset"
+};
 
 /// Thread-safe.
 class RedisBackend {
@@ -40,6 +48,8 @@ class RedisBackend {
   /// What the run's fault does, at these times after the plan's start. Empty for "none" and for
   /// faults that are not Redis's.
   virtual std::vector<faults::Fault> faults(const harness::Timing& timing) = 0;
+  /// Of the faults() that were carried out last; complete when their plan has finished.
+  virtual FaultEffect effect() const = 0;
 
   virtual harness::ServerUsed used() const = 0;
   /// For another process of this run; none for the embedded twin, which lives in this one. Holds the password.

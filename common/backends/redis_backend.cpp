@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <mutex>
+
 #include "backends/open.h"
 #include "faults/proxy.h"
 
@@ -18,16 +20,44 @@ Result<void> done() {
   return {};
 }
 
+/// Whether a client gets an answer while the fault is on: asked once, as soon as it has begun. Plans carry out their
+/// faults on a thread of their own, so what it saw is kept under a lock.
+class Probe {
+ public:
+  /// Well above a healthy answer, well below the shortest fault.
+  static constexpr std::chrono::milliseconds kPatience{20};
+
+  void ask(infra::Redis& redis) {
+    const auto answer = redis.command({"PING"}, {.timeout = kPatience});
+    const std::lock_guard lock(mutex_);
+    seen_ = {!answer, answer ? "PING was answered" : "PING: " + describe(answer.error())};
+  }
+  FaultEffect seen() const {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  FaultEffect seen_{false, "the fault did not begin"};
+};
+
 /// What a process fault needs of its victim: the server and the twin both have it.
 struct Victim {
   std::function<Result<void>()> kill, start, pause, resume, save;
+  std::function<void()> ask;  // called when the fault has begun
 };
 
 std::vector<Fault> process_faults(const std::string& fault, const Timing& timing,
                                   const Victim& victim) {
   const auto [begin, end] = timing.fault_window();
   const auto during = [&, at = begin, length = end - begin](auto breaks, auto mends) {
-    return Fault{fault, "redis", at, length, breaks, mends};
+    const auto breaks_and_asks = [breaks, ask = victim.ask] {
+      auto broken = breaks();
+      if (broken) ask();
+      return broken;
+    };
+    return Fault{fault, "redis", at, length, breaks_and_asks, mends};
   };
   if (fault == "redis-pause") return {during(victim.pause, victim.resume)};
   if (fault == "redis-kill") return {during(victim.kill, victim.start)};
@@ -47,12 +77,13 @@ Damage damage_of(const std::string& fault) {
 }
 
 std::vector<Fault> network_faults(const std::string& fault, const Timing& timing,
-                                  faults::FaultProxy* proxy) {
+                                  faults::FaultProxy* proxy, const std::function<void()>& ask) {
   if (!is_network_fault(fault)) return {};
   const bool resets = fault == "redis-reset" || fault == "redis-cut";
-  const auto begin = [proxy, fault, resets] {
+  const auto begin = [proxy, fault, resets, ask] {
     proxy->set(damage_of(fault));
     if (resets) proxy->reset_all();
+    ask();
     return done();
   };
   // After resets or garbage what is still open is of no use: a client may wait for ever for bytes that a changed length
@@ -93,7 +124,19 @@ class AddressedRedis : public RedisBackend {
   }
 
   std::vector<Fault> faults(const Timing& timing) override {
-    return network_faults(fault_, timing, proxy_.get());
+    if (proxy_) before_ = proxy_->counters();
+    return network_faults(fault_, timing, proxy_.get(), [this] { probe_.ask(*client({})); });
+  }
+
+  FaultEffect effect() const override {
+    const auto counted = [](std::uint64_t count, const char* what) {
+      return FaultEffect{count > 0, fmt::format("{} {}", count, what)};
+    };
+    if (fault_ == "redis-reset")
+      return counted(proxy_->counters().resets - before_.resets, "connections reset");
+    if (fault_ == "redis-garbage")
+      return counted(proxy_->counters().bytes_corrupted - before_.bytes_corrupted, "bytes changed");
+    return probe_.seen();
   }
 
   std::optional<infra::RedisAddress> address() const override { return address_; }
@@ -108,6 +151,8 @@ class AddressedRedis : public RedisBackend {
   std::string fault_;
   infra::RedisAddress address_;
   std::unique_ptr<faults::FaultProxy> proxy_;
+  faults::FaultProxy::Counters before_;
+  Probe probe_;
 };
 
 class PrivateRedis : public AddressedRedis {
@@ -126,7 +171,8 @@ class PrivateRedis : public AddressedRedis {
                            .start = [=] { return server->start(); },
                            .pause = [=] { return server->pause(); },
                            .resume = [=] { return server->resume(); },
-                           .save = [this] { return save(); }});
+                           .save = [this] { return save(); },
+                           .ask = [this] { probe_.ask(*direct_client({})); }});
   }
 
   harness::ServerUsed used() const override {
@@ -208,8 +254,11 @@ class TwinRedis : public RedisBackend {
                            .start = calling(&infra::EmbeddedRedis::start),
                            .pause = calling(&infra::EmbeddedRedis::pause),
                            .resume = calling(&infra::EmbeddedRedis::resume),
-                           .save = calling(&infra::EmbeddedRedis::save)});
+                           .save = calling(&infra::EmbeddedRedis::save),
+                           .ask = [this] { probe_.ask(*twin_.client()); }});
   }
+
+  FaultEffect effect() const override { return probe_.seen(); }
 
   harness::ServerUsed used() const override {
     return {.kind = "embedded cache",
@@ -227,6 +276,7 @@ class TwinRedis : public RedisBackend {
   std::string fault_;
   infra::EmbeddedRedis::Options options_;
   infra::EmbeddedRedis twin_{options_};
+  Probe probe_;
 };
 
 }  // namespace

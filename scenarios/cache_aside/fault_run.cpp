@@ -11,6 +11,7 @@
 #include "core/subprocess.h"
 #include "doomed_writer.h"
 #include "harness/load.h"
+#include "harness/statistics.h"
 #include "nodes.h"
 #include "product_cache.h"
 
@@ -282,6 +283,8 @@ class FaultRun {
     const std::size_t hit =
         evidence_.history.count([&](const Operation& op) { return evidence_.outage.overlaps(op); });
     const std::size_t after = reads({evidence_.outage.end, load_.end});
+    const auto effect = setting_.backends.redis->effect();
+    guards.push_back({"clients of Redis felt the fault", effect.felt, effect.detail});
     guards.push_back(
         {"operations were in flight during the fault", hit > 0, fmt::format("{} operations", hit)});
     guards.push_back({"reads succeeded before the fault",
@@ -326,6 +329,10 @@ class FaultRun {
           one("outage_reads", "1", Better::neither, static_cast<double>(reads.count())));
       report.metrics.push_back(
           one("outage_failed_reads", "1", Better::lower, static_cast<double>(failed)));
+      if (failed == 0 && reads.count() > 0) {
+        report.metrics.push_back(one("outage_failed_share_upper_95", "1", Better::neither,
+                                     rule_of_three(reads.count())));
+      }
       report.metrics.push_back(one("outage_read_p99_ms", "ms", Better::lower,
                                    lab::milliseconds(reads.percentile(0.99))));
       report.metrics.push_back(
