@@ -82,9 +82,14 @@ const std::map<std::string, std::set<std::string>>& doors() {
       {"servers", {"core"}},
       {"faults", {"core"}},
       {"harness", {"core"}},
+      {"judge", {"core"}},
+      {"actors", {"core", "harness"}},
       {"queue", {"core", "domain", "infra"}},
-      {"backends", {"core", "domain", "infra", "servers", "faults", "harness", "queue"}},
-      {"cli", {"core", "domain", "infra", "servers", "faults", "harness", "queue", "backends"}},
+      {"backends",
+       {"core", "domain", "infra", "servers", "faults", "harness", "judge", "actors", "queue"}},
+      {"cli",
+       {"core", "domain", "infra", "servers", "faults", "harness", "judge", "actors", "queue",
+        "backends"}},
   };
   return open;
 }
