@@ -204,6 +204,23 @@ TEST_F(CacheAsideOutage, HangingReadsBreak) {
   EXPECT_THAT(result->witness, HasSubstr("allowed: 57 ms"));
 }
 
+TEST_F(CacheAsideOutage, OnAMachineTooSlowToTellAHangNothingIsSaid) {
+  evidence.worst_hiccup = 90ms;
+  reads(1000, 95ms);
+  EXPECT_EQ(judge("available")->verdict, Verdict::inconclusive);
+  reads(200'000, 1ms);
+  EXPECT_EQ(judge("available")->verdict, Verdict::holds);
+}
+
+TEST_F(CacheAsideOutage, WaitingForAFreeClientIsNoVariantsDoing) {
+  for (int i = 0; i < 1000; ++i) {
+    auto late = op(kRead, 7, 1, 100, 230ms, 231ms);
+    late.planned = 150ms;
+    evidence.history.log(0).push_back(late);
+  }
+  EXPECT_EQ(judge("available")->verdict, Verdict::inconclusive);
+}
+
 TEST_F(CacheAsideOutage, ReadsOutsideTheOutageDoNotCount) {
   reads(1000, 1ms);
   for (int i = 0; i < 1000; ++i) read(1, 100, 300ms, Outcome::fail);
