@@ -30,14 +30,14 @@ enum class Priority : std::uint8_t { high, normal, low };
 
 struct NewJob {
   /// Chosen by the caller: enqueueing the same id again adds nothing, so a retry after an unknown outcome is safe.
-  /// Empty: the queue makes one, and a retry makes a second job. Without ':', '{', '}' and control characters.
+  /// Empty: the queue makes one, and a retry makes a second job. At most 200 characters, without ':', '{', '}', spaces.
   std::string id{};
-  std::string payload{};
+  std::string payload{};                 // UTF-8 without zero bytes
   Priority priority = Priority::normal;  // all jobs of a priority go before those of the next one
   Nanos delay{};                         // not claimed before; counted from when the queue takes it
   int max_attempts = 0;                  // 0: the queue's
   /// Jobs of one key run one at a time, in the order in which they were enqueued; a job that waits for its retry holds
-  /// up those behind it, one that dies does not. Empty: no order.
+  /// up those behind it, one that dies does not. Cannot be delayed. Empty: no order.
   std::string order_key{};
 };
 
@@ -106,7 +106,7 @@ struct DeadLetter {
   JobStatus status;
 };
 
-/// How many jobs are in each state now, by the queue's own books (none needs a walk through the jobs).
+/// How many jobs are in each state now (completed: how many ever were), from the queue's own books.
 using Counts = std::map<JobState, std::int64_t>;
 
 /// What a queue decides on its own.

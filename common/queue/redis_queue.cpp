@@ -1,0 +1,293 @@
+#include "queue/redis_queue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "queue/job_checks.h"
+#include "queue/redis_queue_scripts.h"
+
+namespace lab::queue {
+namespace {
+
+using infra::RedisReply;
+
+constexpr Nanos kLongestSleep = 1s;  // a token may die with the worker that took it
+constexpr std::size_t kFieldsOfClaim = 7;
+constexpr std::size_t kFieldsOfHistory = 5;
+
+std::string text(std::int64_t number) {
+  return std::to_string(number);
+}
+
+/// Rounded up, so that nothing is due too early.
+std::string whole_milliseconds(Nanos duration) {
+  return text(std::chrono::ceil<std::chrono::milliseconds>(std::max(duration, Nanos{})).count());
+}
+
+std::int64_t number(const RedisReply& reply) {
+  if (reply.type == RedisReply::Type::integer) return reply.integer;
+  std::int64_t value = 0;
+  std::from_chars(reply.text.data(), reply.text.data() + reply.text.size(), value);
+  return value;
+}
+
+std::vector<bool> answers(const RedisReply& reply) {
+  std::vector<bool> all;
+  all.reserve(reply.items.size());
+  for (const auto& item : reply.items) all.push_back(number(item) == 1);
+  return all;
+}
+
+void add_receipts(std::vector<std::string>& arguments, std::span<const Receipt> receipts) {
+  for (const auto& receipt : receipts) {
+    arguments.push_back(receipt.id);
+    arguments.push_back(text(receipt.epoch));
+  }
+}
+
+JobState state_from(std::string_view word) {
+  for (const auto state : {JobState::waiting, JobState::active, JobState::delayed,
+                           JobState::completed, JobState::failed, JobState::dead}) {
+    if (name(state) == word) return state;
+  }
+  return JobState::waiting;
+}
+
+}  // namespace
+
+ScriptedQueue::ScriptedQueue(infra::Redis& redis, infra::Redis& waiting, RedisQueueOptions options,
+                             const RedisQueueScripts& scripts, std::optional<Nanos> lease)
+    : redis_(redis),
+      waiting_(waiting),
+      options_(std::move(options)),
+      scripts_(scripts),
+      lease_(lease),
+      key_("{queue:" + options_.name + "}"),
+      wake_(key_ + ":wake") {}
+
+RedisJobQueue::RedisJobQueue(infra::Redis& redis, infra::Redis& waiting, RedisQueueOptions options)
+    : ScriptedQueue(redis, waiting, std::move(options), RedisQueueScripts::on_lists()) {}
+
+StreamsQueue::StreamsQueue(infra::Redis& redis, infra::Redis& waiting, Nanos lease,
+                           RedisQueueOptions options)
+    : ScriptedQueue(redis, waiting, std::move(options), RedisQueueScripts::on_streams(), lease) {}
+
+Result<RedisReply> ScriptedQueue::run(const infra::RedisScript& script, const Words& arguments) {
+  const std::string_view keys[] = {key_};
+  const std::vector<std::string_view> views(arguments.begin(), arguments.end());
+  return redis_.eval(script, keys, views, {.timeout = options_.call_timeout});
+}
+
+Result<std::vector<bool>> ScriptedQueue::run_answers(const infra::RedisScript& script,
+                                                     const Words& arguments) {
+  auto reply = run(script, arguments);
+  if (!reply) return reply.error();
+  return answers(*reply);
+}
+
+Result<std::vector<Enqueued>> ScriptedQueue::enqueue(std::span<const NewJob> jobs) {
+  std::vector<Enqueued> enqueued;
+  enqueued.reserve(jobs.size());
+  Words arguments;
+  arguments.reserve(jobs.size() * 6);
+  for (const auto& job : jobs) {
+    if (auto fine = check_job(job); !fine) return fine.error();
+    enqueued.push_back({job.id.empty() ? made_id() : job.id});
+    arguments.insert(arguments.end(),
+                     {enqueued.back().id, job.payload, text(static_cast<int>(job.priority)),
+                      whole_milliseconds(job.delay), text(job.max_attempts), job.order_key});
+  }
+  if (jobs.empty()) return enqueued;
+  auto added = run_answers(scripts_.enqueue, arguments);
+  if (!added) return added.error();
+  for (std::size_t i = 0; i < enqueued.size(); ++i) enqueued[i].added = (*added)[i];
+  return enqueued;
+}
+
+Result<void> ScriptedQueue::check_lease(Nanos lease) const {
+  if (!lease_ || *lease_ == lease) return {};
+  return Error{ErrorCode::invalid, Happened::no, "a queue on streams has one lease for all jobs"};
+}
+
+Result<void> ScriptedQueue::check(const Claim& claim) const {
+  if (auto fine = check_claim(claim); !fine) return fine;
+  return check_lease(claim.lease);
+}
+
+LeasedJob ScriptedQueue::leased_job(std::span<RedisReply> fields, Instant until) const {
+  LeasedJob job;
+  job.id = std::move(fields[0].text);
+  job.payload = std::move(fields[1].text);
+  job.epoch = number(fields[2]);
+  job.attempt = static_cast<int>(number(fields[3])) + 1;
+  job.stalls = static_cast<int>(number(fields[4]));
+  const auto max = static_cast<int>(number(fields[5]));
+  job.max_attempts = max > 0 ? max : options_.rules.max_attempts;
+  job.order_key = std::move(fields[6].text);
+  job.lease_until = until;
+  return job;
+}
+
+Result<ScriptedQueue::Turned> ScriptedQueue::turn(std::span<const Receipt> receipts,
+                                                  const Claim& claim) {
+  Words arguments{text(static_cast<std::int64_t>(options_.rules.keep_completed)),
+                  text(static_cast<std::int64_t>(receipts.size()))};
+  arguments.reserve(receipts.size() * 2 + 5);
+  add_receipts(arguments, receipts);
+  arguments.insert(arguments.end(), {claim.worker, text(static_cast<std::int64_t>(claim.most)),
+                                     whole_milliseconds(claim.lease)});
+  const Instant until = now() + claim.lease;
+  auto reply = run(scripts_.turn, arguments);
+  if (!reply) return reply.error();
+  Turned turned;
+  turned.turn.completed = answers(reply->items[0]);
+  const std::span items(reply->items[1].items);
+  if (const auto due_ms = number(items[0]); due_ms >= 0)
+    turned.next_due = std::chrono::milliseconds(due_ms);
+  turned.turn.claimed.reserve(items.size() / kFieldsOfClaim);
+  for (std::size_t i = 1; i + kFieldsOfClaim <= items.size(); i += kFieldsOfClaim)
+    turned.turn.claimed.push_back(leased_job(items.subspan(i, kFieldsOfClaim), until));
+  return turned;
+}
+
+/// Somebody may have taken the token, or the job that it told of: the caller looks and waits again.
+Result<void> ScriptedQueue::wait_for_wake_up(Nanos limit) {
+  limit = std::clamp<Nanos>(limit, 1ms, kLongestSleep);
+  infra::RedisCall call;
+  if (options_.call_timeout) call.timeout = *options_.call_timeout + limit;
+  auto woken = waiting_.command({"BLPOP", wake_, fmt::format("{:.3f}", seconds(limit))}, call);
+  if (!woken) return woken.error();
+  return {};
+}
+
+Result<JobQueue::Turn> ScriptedQueue::complete_and_claim(std::span<const Receipt> receipts,
+                                                         const Claim& claim) {
+  if (auto fine = check(claim); !fine) return fine.error();
+  const Instant end = now() + claim.wait;
+  auto first = turn(receipts, claim);
+  if (!first) return first.error();
+  Turned turned = std::move(*first);
+  while (turned.turn.claimed.empty() && now() < end) {
+    const Nanos left = end - now();
+    // An error here is none of the completion's, which is done: the next call will meet it again.
+    if (!wait_for_wake_up(turned.next_due ? std::min(left, *turned.next_due) : left)) break;
+    auto again = turn({}, claim);
+    if (!again) break;
+    turned.turn.claimed = std::move(again->turn.claimed);
+    turned.next_due = again->next_due;
+  }
+  return std::move(turned.turn);
+}
+
+Result<std::vector<LeasedJob>> ScriptedQueue::claim(const Claim& claim) {
+  if (auto fine = check(claim); !fine) return fine.error();
+  for (const Instant end = now() + claim.wait;;) {
+    auto turned = turn({}, claim);
+    if (!turned) return turned.error();
+    const Nanos left = end - now();
+    if (!turned->turn.claimed.empty() || left <= Nanos{}) return std::move(turned->turn.claimed);
+    auto woken = wait_for_wake_up(turned->next_due ? std::min(left, *turned->next_due) : left);
+    if (!woken) return woken.error();
+  }
+}
+
+Result<std::vector<bool>> ScriptedQueue::complete(std::span<const Receipt> receipts) {
+  auto turned = turn(receipts, {.worker = {}, .most = 0});
+  if (!turned) return turned.error();
+  return std::move(turned->turn.completed);
+}
+
+Result<std::vector<bool>> ScriptedQueue::fail(std::span<const Failed> failures) {
+  Words arguments{text(options_.rules.max_attempts)};
+  for (const auto& failed : failures) {
+    add_receipts(arguments, std::span(&failed.receipt, 1));
+    arguments.push_back(failed.error);
+    arguments.push_back(whole_milliseconds(failed.retry_after));
+  }
+  return run_answers(scripts_.fail, arguments);
+}
+
+Result<std::vector<bool>> ScriptedQueue::renew(std::span<const Receipt> receipts, Nanos lease) {
+  if (auto fine = check_lease(lease); !fine) return fine.error();
+  Words arguments{whole_milliseconds(lease)};
+  add_receipts(arguments, receipts);
+  return run_answers(scripts_.renew, arguments);
+}
+
+Result<std::vector<bool>> ScriptedQueue::give_back(std::span<const Receipt> receipts) {
+  Words arguments;
+  add_receipts(arguments, receipts);
+  return run_answers(scripts_.give_back, arguments);
+}
+
+Result<bool> ScriptedQueue::progress(const Receipt& receipt, int percent) {
+  auto reply = run(scripts_.progress, {receipt.id, text(receipt.epoch), text(percent)});
+  if (!reply) return reply.error();
+  return number(*reply) == 1;
+}
+
+Result<std::size_t> ScriptedQueue::sweep(std::size_t most) {
+  auto reply =
+      run(scripts_.sweep, {text(static_cast<std::int64_t>(most)), text(options_.rules.max_stalls),
+                           whole_milliseconds(lease_.value_or(Nanos{}))});
+  if (!reply) return reply.error();
+  return static_cast<std::size_t>(number(*reply));
+}
+
+JobStatus ScriptedQueue::status_from(std::span<RedisReply> fields) const {
+  JobStatus status;
+  status.state = state_from(fields[2].text);
+  status.attempts =
+      static_cast<int>(number(fields[3])) + (status.state == JobState::completed ? 1 : 0);
+  status.stalls = static_cast<int>(number(fields[4]));
+  const auto max = static_cast<int>(number(fields[5]));
+  status.max_attempts = max > 0 ? max : options_.rules.max_attempts;
+  status.epoch = number(fields[6]);
+  status.progress_percent = static_cast<int>(number(fields[7]));
+  const std::span history(fields[8].items);
+  for (std::size_t i = 0; i + kFieldsOfHistory <= history.size(); i += kFieldsOfHistory) {
+    status.history.push_back({.epoch = number(history[i]),
+                              .attempt = static_cast<int>(number(history[i + 1])),
+                              .worker = history[i + 2].text,
+                              .what = history[i + 3].text,
+                              .error = history[i + 4].text});
+    if (status.history.back().what == "failed") status.last_error = status.history.back().error;
+  }
+  return status;
+}
+
+Result<JobStatus> ScriptedQueue::status(const std::string& id) {
+  auto reply = run(scripts_.status, {id});
+  if (!reply) return reply.error();
+  if (reply->is_nil()) return no_such_job(id);
+  return status_from(reply->items);
+}
+
+Result<Counts> ScriptedQueue::counts() {
+  auto reply = run(scripts_.counts, {});
+  if (!reply) return reply.error();
+  const auto& n = reply->items;
+  return Counts{{JobState::waiting, number(n[0])}, {JobState::active, number(n[1])},
+                {JobState::delayed, number(n[2])}, {JobState::completed, number(n[3])},
+                {JobState::failed, number(n[4])},  {JobState::dead, number(n[5])}};
+}
+
+Result<std::vector<DeadLetter>> ScriptedQueue::dead_letters(std::size_t most) {
+  auto reply = run(scripts_.dead, {text(static_cast<std::int64_t>(most))});
+  if (!reply) return reply.error();
+  std::vector<DeadLetter> letters;
+  letters.reserve(reply->items.size());
+  for (auto& item : reply->items)
+    letters.push_back({item.items[0].text, item.items[1].text, status_from(item.items)});
+  return letters;
+}
+
+Result<bool> ScriptedQueue::redrive(const std::string& id) {
+  auto reply = run(scripts_.redrive, {id});
+  if (!reply) return reply.error();
+  return number(*reply) == 1;
+}
+
+}  // namespace lab::queue

@@ -1,0 +1,38 @@
+#pragma once
+// The Lua scripts of the queues that live in Redis. Not for use outside the room.
+//
+// One queue's keys, all under the hash tag {queue:NAME}, so that they share a slot of a cluster:
+//   job:ID      hash   p payload, r priority, m max attempts, k order key (each only when it is not the default),
+//                      e epoch, w worker, f failures, s stalls, g progress, d done, x stream entry (streams only)
+//   hist:ID     list   what happened to it beside success, five values an entry
+//   delayed, failed    sorted sets, by when they are due (milliseconds of the server's clock); dead, by time of death
+//   completed   list   the last ones; done: how many there ever were
+//   order:KEY   list   the jobs of an order key; only the first may run. held: how many are not the first
+//   wake        list   at most one token: somebody who sleeps should look
+//   lists only:   waiting:0 … waiting:2, a list each; active, a sorted set by when the lease ends
+//   streams only: stream:0 … stream:2, a stream each, with the consumer group `workers`
+//
+// A job's state is where its id is, so that no script has to write it down.
+
+#include "infra/redis.h"
+
+namespace lab::queue {
+
+struct RedisQueueScripts {
+  infra::RedisScript enqueue;  // id, payload, priority, delay, max attempts, order key; again …
+  infra::RedisScript turn;  // keep, n, n × (id, epoch), worker, most, lease: completes, then claims
+  infra::RedisScript fail;       // max attempts, then (id, epoch, error, delay) …
+  infra::RedisScript renew;      // lease, then (id, epoch) …
+  infra::RedisScript give_back;  // (id, epoch) …
+  infra::RedisScript progress;   // id, epoch, percent
+  infra::RedisScript sweep;      // most, max stalls, lease (streams)
+  infra::RedisScript status;     // id
+  infra::RedisScript counts;
+  infra::RedisScript dead;     // most
+  infra::RedisScript redrive;  // id
+
+  static const RedisQueueScripts& on_lists();
+  static const RedisQueueScripts& on_streams();
+};
+
+}  // namespace lab::queue
