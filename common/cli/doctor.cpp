@@ -120,7 +120,8 @@ void report_machine() {
 bool is_met(const std::string& need, const std::vector<Installed>& all) {
   return std::any_of(all.begin(), all.end(), [&](const Installed& server) {
     return !server.program.empty() &&
-           (server.kind == need || (need == "sql" && server.kind != "redis"));
+           (server.kind == need ||
+            (need == "sql" && (server.kind == "mariadb" || server.kind == "postgres")));
   });
 }
 
@@ -156,7 +157,7 @@ bool report_scenarios(const Project& project, const std::vector<Installed>& all)
 int doctor() {
   const Project project = this_project();
   const std::vector<Installed> all{servers::find_redis(), servers::find_mariadb(),
-                                   servers::find_postgres()};
+                                   servers::find_postgres(), servers::find_rabbitmq()};
   bool complete = report_tools();
   complete &= report_servers(all);
   report_machine();

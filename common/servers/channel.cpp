@@ -151,8 +151,9 @@ Result<pid_t> Supervisor::Channel::spawn(const Command& wanted) {
   }
   question.push_back(std::to_string(wanted.arguments.size()));
   question.insert(question.end(), wanted.arguments.begin(), wanted.arguments.end());
-  const auto variables = environment(wanted.folder);
-  question.insert(question.end(), variables.begin(), variables.end());
+  for (const auto& variables : {environment(wanted.folder), wanted.environment}) {
+    question.insert(question.end(), variables.begin(), variables.end());
+  }
   auto answer = ask(question);
   if (!answer) return answer.error();
   return static_cast<pid_t>(std::stoi(answer->at(0)));

@@ -25,6 +25,7 @@ struct Command {
   User user;
   std::filesystem::path folder;  // where it runs, and writes LOG
   std::string log = "server.log";
+  std::vector<std::string> environment = {};  // "NAME=value", beside the few that every server gets
 };
 
 class Supervisor::Channel {

@@ -1,5 +1,7 @@
 #include "servers/child.h"
 
+#include <fstream>
+
 #include "core/log.h"
 #include "core/stop.h"
 #include "servers/files.h"
@@ -11,6 +13,16 @@ namespace {
 // Far above what was ever seen on a busy machine (PostgreSQL after kill -9: below a second).
 constexpr auto kStartLimit = 30s;
 constexpr auto kBetweenQuestions = 1ms;
+
+/// In words, or as Erlang names the error, somewhere in a long term.
+bool says_port_in_use(const std::filesystem::path& log) {
+  if (last_line(log).find("in use") != std::string::npos) return true;
+  std::ifstream file(log);
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("eaddrinuse") != std::string::npos) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -49,7 +61,9 @@ Result<void> Child::start() {
     if (auto ready = parts_.before_start(); !ready) return ready;
   }
   const auto began = now();
-  const auto pid = channel_->spawn({parts_.arguments(), parts_.user, parts_.folder});
+  Command command{parts_.arguments(), parts_.user, parts_.folder};
+  if (parts_.environment) command.environment = parts_.environment();
+  const auto pid = channel_->spawn(command);
   if (!pid) return pid.error();
   pid_ = *pid;
   paused_ = false;
@@ -109,7 +123,7 @@ Result<void> Child::resume() {
 Result<void> start_on_a_free_port(Server& server, int& port, const std::filesystem::path& log) {
   for (int attempt = 1;; ++attempt) {
     auto started = server.start();
-    const bool clash = !started && last_line(log).find("in use") != std::string::npos;
+    const bool clash = !started && says_port_in_use(log);
     if (!clash || attempt == 5) return started;
     const auto another = free_port();
     if (!another) return another.error();

@@ -19,7 +19,8 @@ struct ChildParts {
   User user;
   std::filesystem::path folder;
   std::function<std::vector<std::string>()> arguments;
-  std::function<Result<void>()> before_start;  // may be empty
+  std::function<std::vector<std::string>()> environment = {};  // may be empty
+  std::function<Result<void>()> before_start;                  // may be empty
   /// True once it answers its own protocol; false: not yet. An error gives up.
   std::function<Result<bool>()> answers;
 };

@@ -110,6 +110,21 @@ std::vector<fs::path> postgres_folders() {
   return folders;
 }
 
+/// /usr/lib/rabbitmq/lib/rabbitmq_server-4.0.5, where the packages of all supported systems have it; empty when there is
+/// none. Its script in /usr/sbin cannot be used: it changes to the user rabbitmq.
+fs::path rabbitmq_folder() {
+  std::map<std::pair<int, int>, fs::path> versions;
+  std::error_code error;
+  for (fs::directory_iterator entry("/usr/lib/rabbitmq/lib", error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::istringstream version(version_in(entry->path().filename().string()));
+    int major = 0, minor = 0;
+    char dot = '.';
+    if (version >> major >> dot >> minor) versions[{major, minor}] = entry->path();
+  }
+  return versions.empty() ? fs::path{} : versions.rbegin()->second;
+}
+
 Installed describe(std::string kind, std::string program, std::string how_to_get) {
   auto version = version_of(program);
   return {std::move(kind), std::move(program), std::move(version), std::move(how_to_get)};
@@ -130,6 +145,19 @@ Installed find_mariadb() {
 Installed find_postgres() {
   return describe("postgres", find_program("postgres", postgres_folders()),
                   "apt-get install postgresql");
+}
+
+std::string find_erlang() {
+  return find_program("erl", program_folders());
+}
+
+Installed find_rabbitmq() {
+  const auto home = rabbitmq_folder();
+  const auto program = home / "sbin" / "rabbitmq-server";
+  const bool complete =
+      !home.empty() && ::access(program.c_str(), X_OK) == 0 && !find_erlang().empty();
+  return {"rabbitmq", complete ? program.string() : "",
+          complete ? version_in(home.filename().string()) : "", "apt-get install rabbitmq-server"};
 }
 
 Error not_installed(const Installed& installed) {

@@ -14,5 +14,7 @@ Result<std::unique_ptr<SqlServer>> make_mariadb(std::shared_ptr<Supervisor::Chan
                                                 SqlServerOptions options);
 Result<std::unique_ptr<SqlServer>> make_postgres(std::shared_ptr<Supervisor::Channel> channel,
                                                  SqlServerOptions options);
+Result<std::unique_ptr<RabbitServer>> make_rabbitmq(std::shared_ptr<Supervisor::Channel> channel,
+                                                    RabbitServerOptions options);
 
 }  // namespace lab::servers

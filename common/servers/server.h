@@ -1,5 +1,6 @@
 #pragma once
-// Private servers: real Redis, MariaDB and PostgreSQL processes that belong to this run alone.
+// Private servers: real Redis, MariaDB, PostgreSQL and RabbitMQ processes that belong to this run
+// alone.
 //
 // A small supervisor process (bin/lab_supervisor) is their parent. A socket connects it to the run;
 // when the run goes, even by kill -9, the supervisor kills every descendant and removes the folders,
@@ -12,7 +13,7 @@
 // $XDG_CACHE_HOME or ~/.cache/system-design-lab.
 //
 // Each server has a 0700 folder of its own and listens on a Unix socket in it and, when asked, on a
-// port of 127.0.0.1 that the kernel chose. Ready means: it answered its own protocol.
+// port of 127.0.0.1 that the kernel chose (RabbitMQ on the port alone: it knows no such socket). Ready means: it answered its own protocol.
 
 #include <chrono>
 #include <filesystem>
@@ -30,7 +31,7 @@ class Server {
  public:
   virtual ~Server() = default;  // kills it and removes its folder
 
-  virtual std::string kind() const = 0;     // "redis", "mariadb", "postgres"
+  virtual std::string kind() const = 0;     // "redis", "mariadb", "postgres", "rabbitmq"
   virtual std::string version() const = 0;  // "7.0.15"
   virtual int pid() const = 0;              // 0 while it is down
   virtual const std::filesystem::path& folder() const = 0;
@@ -77,6 +78,22 @@ class SqlServer : public Server {
   virtual std::string database() const = 0;
 };
 
+struct RabbitServerOptions {
+  std::string vhost = "lab";
+};
+
+/// One node that no other can join: it listens on its AMQP port and nowhere else (no epmd, no Erlang
+/// distribution, no plugins), so rabbitmqctl cannot reach it either. What durable queues hold of
+/// persistent messages survives a kill. Its start takes seconds of CPU time.
+class RabbitServer : public Server {
+ public:
+  virtual int port() const = 0;  // of 127.0.0.1; the same after a restart
+  virtual std::string user() const = 0;
+  /// Made for this run; never on a command line or in a log.
+  virtual std::string password() const = 0;
+  virtual std::string vhost() const = 0;
+};
+
 /// The run's connection to its supervisor. Make one early in main, before threads: it starts the
 /// supervisor. Throws Failure when the supervisor cannot be started.
 class Supervisor {
@@ -92,6 +109,7 @@ class Supervisor {
   Result<std::unique_ptr<RedisServer>> redis(RedisServerOptions options = {});
   Result<std::unique_ptr<SqlServer>> mariadb(SqlServerOptions options = {});
   Result<std::unique_ptr<SqlServer>> postgres(SqlServerOptions options = {});
+  Result<std::unique_ptr<RabbitServer>> rabbitmq(RabbitServerOptions options = {});
 
   /// A 0700 folder for whatever else the run needs on disk; it goes when the supervisor goes.
   Result<std::filesystem::path> folder();
@@ -112,5 +130,6 @@ struct Installed {
 Installed find_redis();
 Installed find_mariadb();
 Installed find_postgres();
+Installed find_rabbitmq();  // with the Erlang that it needs
 
 }  // namespace lab::servers

@@ -27,6 +27,9 @@ Result<std::unique_ptr<SqlServer>> Supervisor::mariadb(SqlServerOptions options)
 Result<std::unique_ptr<SqlServer>> Supervisor::postgres(SqlServerOptions options) {
   return make_postgres(channel_, std::move(options));
 }
+Result<std::unique_ptr<RabbitServer>> Supervisor::rabbitmq(RabbitServerOptions options) {
+  return make_rabbitmq(channel_, std::move(options));
+}
 Result<std::filesystem::path> Supervisor::folder() {
   return channel_->make_folder(this_user());
 }

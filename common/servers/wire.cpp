@@ -22,15 +22,29 @@ Result<Wire> Wire::open(const std::filesystem::path& socket, Nanos limit) {
   if (path.size() >= sizeof address.sun_path) return errno_error(ENAMETOOLONG, path);
   std::memcpy(address.sun_path, path.data(), path.size());
 
-  Wire wire(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (wire.socket_ < 0) return errno_error(errno, "cannot make a socket");
+  return connected(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                   reinterpret_cast<const sockaddr*>(&address), sizeof address, limit, path);
+}
+
+Result<Wire> Wire::open_port(int port, Nanos limit) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return connected(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                   reinterpret_cast<const sockaddr*>(&address), sizeof address, limit,
+                   "port " + std::to_string(port));
+}
+
+Result<Wire> Wire::connected(int socket, const sockaddr* address, socklen_t size, Nanos limit,
+                             const std::string& name) {
+  Wire wire(socket);
+  if (socket < 0) return errno_error(errno, "cannot make a socket");
   const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(limit).count();
   const timeval time{whole / 1'000'000, whole % 1'000'000};
-  ::setsockopt(wire.socket_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-  ::setsockopt(wire.socket_, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
-  if (::connect(wire.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return errno_error(errno, "cannot connect to " + path);
-  }
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+  if (::connect(socket, address, size) != 0) return errno_error(errno, "cannot connect to " + name);
   return wire;
 }
 

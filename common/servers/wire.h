@@ -1,6 +1,8 @@
 #pragma once
-// A bare connection to a server's Unix socket, just enough to ask in its own protocol whether it is
+// A bare connection to a server's Unix socket or port, just enough to ask in its own protocol whether it is
 // ready. Blocking, every call within a limit.
+
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <string>
@@ -14,6 +16,7 @@ class Wire {
  public:
   /// `limit` bounds each later send and receive.
   static Result<Wire> open(const std::filesystem::path& socket, Nanos limit);
+  static Result<Wire> open_port(int port, Nanos limit);  // of 127.0.0.1
   Wire(Wire&& other) noexcept;
   Wire& operator=(Wire&&) = delete;
   ~Wire();
@@ -24,6 +27,8 @@ class Wire {
 
  private:
   explicit Wire(int socket) : socket_(socket) {}
+  static Result<Wire> connected(int socket, const sockaddr* address, socklen_t size, Nanos limit,
+                                const std::string& name);
   int socket_;
 };
 

@@ -25,6 +25,7 @@ std::unique_ptr<Server> announced(Result<std::unique_ptr<Made>> made) {
 std::unique_ptr<Server> start(servers::Supervisor& supervisor, const std::string& kind) {
   if (kind == "redis") return announced(supervisor.redis({.tcp = true}));
   if (kind == "mariadb") return announced(supervisor.mariadb({.tcp = true}));
+  if (kind == "rabbitmq") return announced(supervisor.rabbitmq());
   return announced(supervisor.postgres({.tcp = true}));
 }
 

@@ -140,5 +140,45 @@ TEST_F(Leftovers, WhenTheSupervisorIsKilledTheServersDieAndTheNextRunSweeps) {
   }
 }
 
+/// RabbitMQ takes seconds to start, so it has a few rounds of its own.
+class BrokerLeftovers : public Leftovers {
+ protected:
+  void SetUp() override {
+    LAB_NEEDS(find_rabbitmq());
+    epmd_before = test::command_lines_with("/epmd").size();
+    shared_memory_before = shared_memory_segments();
+  }
+
+  bool no_broker_left() const {
+    return nothing_left() && test::command_lines_with("/epmd").size() <= epmd_before;
+  }
+
+  std::size_t epmd_before = 0;
+};
+
+TEST_F(BrokerLeftovers, KilledAtRandomMomentsLeavesNothing) {
+  Random random(std::random_device{}());
+  for (int round = 0; round < 4; ++round) {
+    auto program = hold({"rabbitmq"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(random.below(4000)));
+    program.signal(SIGKILL);
+    program.wait();
+    ASSERT_TRUE(test::eventually(2s, [&] { return no_broker_left(); })) << "round " << round;
+  }
+}
+
+TEST_F(BrokerLeftovers, WhenTheSupervisorIsKilledItDiesAndTheNextRunSweeps) {
+  for (const bool paused : {false, true}) {
+    auto program = paused ? hold({"--paused", "rabbitmq"}) : hold({"rabbitmq"});
+    const auto line = program.lines_up_to("ready").front();
+    const pid_t pid = std::stoi(line.substr(line.find(' ')));
+    ::kill(test::child_of(program.pid()), SIGKILL);
+    EXPECT_TRUE(test::eventually(2s, [&] { return gone(pid); }));
+    const test::Variable temporary("LAB_TMPDIR", root.path().string());
+    { Supervisor next; }
+    EXPECT_TRUE(test::eventually(2s, [&] { return no_broker_left(); }));
+  }
+}
+
 }  // namespace
 }  // namespace lab::servers

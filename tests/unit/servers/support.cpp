@@ -172,6 +172,23 @@ int Program::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+Listener::Listener(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int yes = 1;  // connections to the one before it may linger
+  ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket_, 8) != 0) {
+    throw std::runtime_error("cannot listen");
+  }
+}
+
+Listener::~Listener() {
+  ::close(socket_);
+}
+
 fs::path beside_this_test(const std::string& name) {
   return fs::read_symlink("/proc/self/exe").parent_path() / name;
 }

@@ -82,6 +82,18 @@ class Program {
   std::string unread_;
 };
 
+/// A stranger on a port of 127.0.0.1, for as long as it lives; whoever connects gets no word.
+class Listener {
+ public:
+  explicit Listener(int port);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+ private:
+  int socket_;
+};
+
 /// The path of a program that lies beside this test.
 fs::path beside_this_test(const std::string& name);
 

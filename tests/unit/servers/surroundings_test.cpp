@@ -34,20 +34,29 @@ std::string holder() {
   return test::beside_this_test("hold_servers").string();
 }
 
+/// Does a server of this kind start in a folder that has an odd name?
+void expect_to_run_in_an_odd_folder(const char* kind) {
+  TestFolder root;
+  const auto odd = root.path() / "it's a, \"folder\"";
+  test::fs::create_directory(odd);
+  ::chmod(odd.c_str(), 0755);
+  const auto ended = hold_briefly({holder(), kind}, {{"LAB_TMPDIR", odd.string()},
+                                                     {"XDG_CACHE_HOME", (odd / "cache").string()}});
+  EXPECT_EQ(ended.status, 0) << kind << ": " << (ended.lines.empty() ? "" : ended.lines.back());
+}
+
 TEST(Surroundings, FoldersMayHaveSpacesQuotesAndCommas) {
   for (const auto& [kind, installed] : {std::pair{"redis", find_redis()},
                                         {"mariadb", find_mariadb()},
                                         {"postgres", find_postgres()}}) {
     LAB_NEEDS(installed);
-    TestFolder root;
-    const auto odd = root.path() / "it's a, \"folder\"";
-    test::fs::create_directory(odd);
-    ::chmod(odd.c_str(), 0755);
-    const auto ended =
-        hold_briefly({holder(), kind},
-                     {{"LAB_TMPDIR", odd.string()}, {"XDG_CACHE_HOME", (odd / "cache").string()}});
-    EXPECT_EQ(ended.status, 0) << kind << ": " << (ended.lines.empty() ? "" : ended.lines.back());
+    expect_to_run_in_an_odd_folder(kind);
   }
+}
+
+TEST(Surroundings, ABrokersFolderMayHaveThemToo) {
+  LAB_NEEDS(find_rabbitmq());
+  expect_to_run_in_an_odd_folder("rabbitmq");
 }
 
 TEST(Surroundings, ATooLongFolderIsOneClearLine) {
@@ -93,7 +102,8 @@ TEST(Surroundings, AFullDiskIsOneClearLine) {
     if (!disk.mounted()) GTEST_SKIP() << "mounting a tmpfs needs root";
     const std::string filler = disk.path() / "filler";
     test::output_of({"dd", "if=/dev/zero", "of=" + filler, "bs=4k"});
-    for (const char* kind : {"redis", "mariadb", "postgres"}) {
+    for (const char* kind : {"redis", "mariadb", "postgres", "rabbitmq"}) {
+      if (kind == std::string("rabbitmq") && find_rabbitmq().program.empty()) continue;
       const auto ended = hold_briefly({holder(), kind}, {{"LAB_TMPDIR", disk.path().string()}});
       EXPECT_EQ(ended.status, 3) << kind;
       ASSERT_EQ(ended.lines.size(), 1u);
@@ -123,28 +133,50 @@ TEST(Surroundings, ADiskTooSmallForADatabaseIsOneClearLine) {
   EXPECT_TRUE(test::output_of({"find", disk.path().string(), "-mindepth", "1"}).empty());
 }
 
-TEST(Surroundings, AnOrdinaryUserMayRunThem) {
-  if (::geteuid() != 0) GTEST_SKIP() << "this is an ordinary user already: the other tests show it";
+/// Starts servers as the user `nobody`, out of a copy of the programs, because the build folder may
+/// be out of that user's reach.
+class AsAnOrdinaryUser : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "this is one: the other tests show it";
+    for (const char* program : {"hold_servers", "lab_supervisor"}) {
+      test::fs::copy_file(test::beside_this_test(program), root.path() / program);
+    }
+    ::chmod(root.path().c_str(), 01777);
+  }
+
+  void expect_to_run(const std::vector<std::string>& kinds, const std::string& home) const {
+    std::vector<std::string> words{"setpriv",
+                                   "--reuid=65534",
+                                   "--regid=65534",
+                                   "--clear-groups",
+                                   "--",
+                                   root.path() / "hold_servers"};
+    words.insert(words.end(), kinds.begin(), kinds.end());
+    const auto ended = hold_briefly(
+        words, {{"LAB_TMPDIR", root.path().string()}, {"HOME", home}, {"XDG_CACHE_HOME", ""}});
+    EXPECT_EQ(ended.status, 0) << (ended.lines.empty() ? "" : ended.lines.back());
+    for (const auto& name : root.names()) EXPECT_FALSE(name.starts_with("lab-")) << name;
+  }
+
+  TestFolder root;
+};
+
+TEST_F(AsAnOrdinaryUser, TheyRun) {
   LAB_NEEDS(find_redis());
   LAB_NEEDS(find_mariadb());
   LAB_NEEDS(find_postgres());
-  TestFolder root;
-  // The build folder may be out of the user's reach.
-  for (const char* program : {"hold_servers", "lab_supervisor"}) {
-    test::fs::copy_file(test::beside_this_test(program), root.path() / program);
-  }
-  ::chmod(root.path().c_str(), 01777);
   // Once without a home to keep prepared data in, once with one, once with the data prepared.
-  for (const std::string home : {"/nonexistent", "home", "home"}) {
-    const auto path = home == "home" ? (root.path() / "home").string() : home;
-    const auto ended = hold_briefly(
-        {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
-         (root.path() / "hold_servers").string(), "redis", "mariadb", "postgres"},
-        {{"LAB_TMPDIR", root.path().string()}, {"HOME", path}, {"XDG_CACHE_HOME", ""}});
-    EXPECT_EQ(ended.status, 0) << (ended.lines.empty() ? "" : ended.lines.back());
+  const auto home = (root.path() / "home").string();
+  for (const auto& path : {std::string("/nonexistent"), home, home}) {
+    expect_to_run({"redis", "mariadb", "postgres"}, path);
   }
-  for (const auto& name : root.names()) EXPECT_FALSE(name.starts_with("lab-")) << name;
   EXPECT_TRUE(test::fs::exists(root.path() / "home" / ".cache" / "system-design-lab"));
+}
+
+TEST_F(AsAnOrdinaryUser, ABrokerRuns) {
+  LAB_NEEDS(find_rabbitmq());
+  expect_to_run({"rabbitmq"}, "/nonexistent");
 }
 
 TEST(Surroundings, TwoRunsMayPrepareTheSameDataAtOnce) {
@@ -172,7 +204,7 @@ TEST(Surroundings, TwoRunsMayPrepareTheSameDataAtOnce) {
 
 TEST(Surroundings, WhatIsMissingIsNamedWithTheWayToGetIt) {
   const test::Variable path("PATH", "/nowhere");
-  for (const auto& installed : {find_redis(), find_mariadb(), find_postgres()}) {
+  for (const auto& installed : {find_redis(), find_mariadb(), find_postgres(), find_rabbitmq()}) {
     EXPECT_FALSE(installed.how_to_get.empty());
     EXPECT_EQ(installed.program.empty(), installed.version.empty());
   }
