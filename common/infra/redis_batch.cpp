@@ -157,6 +157,7 @@ RedisBatches::RedisBatches(const RedisAddress& address, const RedisOptions& opti
 }
 
 Result<RedisReply> RedisBatches::call(std::string_view request, const Deadline& deadline) {
+  if (deadline.passed()) return Error{ErrorCode::timeout, Happened::no, "no time to send anything"};
   static std::atomic<std::size_t> threads{0};
   thread_local const std::size_t mine = threads++;
   const auto& lanes = deadline.never() ? unlimited_ : limited_;

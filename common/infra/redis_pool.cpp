@@ -12,6 +12,7 @@ RedisPool::RedisPool(RedisAddress address, const RedisOptions& options)
 Result<void> RedisPool::exchange(std::string_view requests, std::size_t count,
                                  const Deadline& deadline,
                                  std::vector<Result<RedisReply>>& replies) {
+  if (deadline.passed()) return Error{ErrorCode::timeout, Happened::no, "no time to send anything"};
   auto place = take_place(deadline);
   if (!place) return place.error();
   Connection connection = std::move(*place);

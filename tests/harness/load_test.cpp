@@ -26,7 +26,8 @@ TEST(ClosedLoop, EveryClientWorksUntilTheEnd) {
                                         return Operation{};
                                       });
   EXPECT_EQ(seen.load(), 0b1111u);
-  EXPECT_GT(history.size(), 100u);
+  EXPECT_GE(now() - zero, 30ms);
+  EXPECT_GT(history.size(), 4u);  // how many, the machine decides
   history.for_each([](const Operation& op) {
     EXPECT_LE(op.invoked, op.returned);
     EXPECT_EQ(op.planned, op.invoked);
