@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clock.h"
 #include "harness/exit_status.h"
 
 namespace lab::cli {
@@ -41,6 +42,21 @@ struct TestOptions {
 
 /// Configures, builds and runs CTest on the preset.
 int test(const TestOptions& options);
+
+struct JudgeOptions {
+  std::string model = "list-append";  // or "register", "kv"
+  std::string history;                // a file of docs/formats/history.md; "-": stdin
+  std::string level;                  // of list-append; empty: serializable
+  bool process_order = false;
+  bool real_time_order = false;
+  Nanos timeout = 60s;
+  std::string html;  // where the timeline of the counter-example goes; empty: nowhere
+  bool json = false;
+};
+
+/// Prints whether the history keeps what was asked, with the operations that prove the contrary:
+/// 0 holds, 1 violated, 2 no such history or a bad one, 4 unknown.
+int judge(const JudgeOptions& options);
 
 /// Rewrites the regions of the documents that are taken from sources and results (cli/regions.h). With
 /// `check` it changes nothing and returns 1 when a region is out of date. `root` is the top of the

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ class CommandLine {
     app_.footer("Start with: ./lab run cache-aside");
     declare_looking();
     declare_running();
+    declare_judging();
     declare_keeping();
   }
 
@@ -96,6 +98,37 @@ class CommandLine {
     documenting.add_option("--root", root_, "The copy of the lab to work on; default: this one");
   }
 
+  void declare_judging() {
+    auto& judging = add("judge", "Is this recorded history serializable, linearizable …?",
+                        "judge --model list-append --history history.jsonl", [this] {
+                          judging_.timeout = std::chrono::duration_cast<lab::Nanos>(
+                              std::chrono::duration<double>(timeout_s_));
+                          return judge(judging_);
+                        });
+    judging.add_option("--model", judging_.model, "What was operated on")
+        ->required()
+        ->check(CLI::IsMember({"list-append", "register", "kv"}));
+    judging
+        .add_option("--history", judging_.history,
+                    "JSON lines, as docs/formats/history.md tells; - for stdin")
+        ->required();
+    judging.add_option("--level", judging_.level,
+                       "Of list-append: read-uncommitted, read-committed, snapshot-isolation, "
+                       "repeatable-read, serializable (the default), strict-serializable");
+    judging.add_flag("--process-order", judging_.process_order,
+                     "Of list-append: what a process did first must come first");
+    judging.add_flag("--real-time-order", judging_.real_time_order,
+                     "Of list-append: what had returned must come before what was invoked later");
+    judging.add_option("--timeout-s", timeout_s_, "After that the answer is unknown")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 1e6));
+    judging.add_option("--html", judging_.html, "Where to write a timeline of the counter-example");
+    judging.add_flag("--json", judging_.json, "The answer as one JSON object");
+    judging.footer(
+        "Exit status: 0 holds, 1 violated, 2 usage or a bad history, 4 unknown.\n"
+        "Example: ./lab judge --model list-append --history history.jsonl");
+  }
+
   bool is_command(const std::string& word) const {
     return std::find(names_.begin(), names_.end(), word) != names_.end();
   }
@@ -114,6 +147,8 @@ class CommandLine {
   bool as_json_ = false;
   std::string scenario_, variant_;
   TestOptions tests_;
+  JudgeOptions judging_;
+  double timeout_s_ = 60;
   std::string root_;
   bool check_ = false;
 };

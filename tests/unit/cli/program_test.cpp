@@ -28,7 +28,7 @@ Said lab(const std::string& words) {
 }
 
 TEST(LabProgram, HelpIsAResultAndEndsInAnExample) {
-  for (const char* command : {"list", "doctor", "run", "profile", "test", "docs"}) {
+  for (const char* command : {"list", "doctor", "run", "profile", "judge", "test", "docs"}) {
     const Said said = lab(std::string(command) + " --help");
     EXPECT_EQ(said.status, 0) << command;
     EXPECT_THAT(said.out, HasSubstr(std::string("Example: ./lab ") + command));
