@@ -29,7 +29,7 @@ if(LAB_SANITIZE)
   if(LAB_SANITIZE MATCHES undefined)
     add_compile_options(-fno-sanitize=vptr)
     # These two look at every access and cost a third of the compile time. What the first finds ends under ASan anyway;
-    # the second finds objects at odd addresses, and nothing here lays objects into raw bytes.
+    # the second finds objects at odd addresses, and the only objects laid into raw bytes here begin a mapped page.
     add_compile_options(-fno-sanitize=null,alignment)
   endif()
   if(LAB_SANITIZE MATCHES thread)
