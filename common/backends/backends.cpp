@@ -61,6 +61,14 @@ void choose_fault(RunPlan& plan, const std::function<void(std::string)>& note) {
     note(why + "; redis-cut (connections reset and refused by a proxy) instead");
     plan.fault = "redis-cut";
   }
+  if (is_sql_process_fault(plan.fault) &&
+      (plan.backend == Backend::embedded || !plan.flags.sql_url.empty())) {
+    refuse(ErrorCode::invalid,
+           fmt::format("{} is refused: {}", plan.fault,
+                       plan.flags.sql_url.empty()
+                           ? "SQLite is no process of its own; choose --backend real"
+                           : "this run did not start the database at --sql-url"));
+  }
   if (plan.backend == Backend::embedded && is_network_fault(plan.fault)) {
     refuse(ErrorCode::invalid,
            fmt::format("{} needs a real Redis: the embedded twin has no connection to damage",
@@ -81,6 +89,17 @@ std::vector<harness::FaultChoice> redis_faults() {
       {"redis-garbage", "a byte in 100 of Redis's answers is changed"},
       {"none", "nothing happens: the baseline"},
   };
+}
+
+std::vector<harness::FaultChoice> sql_faults() {
+  return {
+      {"db-kill", "the database is killed with -9 half-way and comes back"},
+      {"db-pause", "the database is stopped (SIGSTOP): calls hang until it goes on"},
+  };
+}
+
+bool is_sql_process_fault(std::string_view fault) {
+  return fault == "db-kill" || fault == "db-pause";
 }
 
 bool is_process_fault(std::string_view fault) {
@@ -109,6 +128,11 @@ Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
     opened.sql = plan.backend == Backend::embedded ? embedded_sql(*supervisor)
                  : plan.flags.sql_url.empty()      ? private_sql(*supervisor, plan)
                                                    : users_sql(plan);
+  }
+  if (needs.folder) {
+    auto folder = supervisor->folder();
+    if (!folder) throw Failure(folder.error());
+    opened.folder = *folder;
   }
   return opened;
 }

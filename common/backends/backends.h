@@ -3,6 +3,7 @@
 // chosen by the flags; and the faults that can be done to each. Scenarios ask for what they need
 // and do not care which it is.
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,12 @@ class RedisBackend {
   virtual std::vector<std::string> tool_arguments() const = 0;
 };
 
+/// The process faults of a database. One that the run did not start is not touched, and SQLite has no
+/// process of its own.
+///   db-kill    kill -9, back at the end of the fault
+///   db-pause   SIGSTOP: connects succeed, answers do not come until the end of the fault
+std::vector<harness::FaultChoice> sql_faults();
+
 /// Thread-safe. The schema is migrated when this is made.
 class SqlBackend {
  public:
@@ -67,17 +74,23 @@ class SqlBackend {
   /// For another process of this run. Holds the password.
   virtual infra::SqlAddress address() const = 0;
   virtual harness::ServerUsed used() const = 0;
+
+  /// What the run's fault does, at these times after the plan's start. Empty for faults that are not
+  /// the database's.
+  virtual std::vector<faults::Fault> faults(const harness::Timing& timing) = 0;
 };
 
 struct Needs {
   bool redis = false;
   bool sql = false;
+  bool folder = false;
 };
 
 struct Backends {
   std::shared_ptr<void> keep_alive;  // the supervisor; last to go
   std::unique_ptr<RedisBackend> redis;
   std::unique_ptr<SqlBackend> sql;
+  std::filesystem::path folder;  // 0700, for what the run's processes write down; goes with the run
 };
 
 /// Starts or reaches what is needed. Changes the plan where the default cannot be had, with a note

@@ -19,5 +19,6 @@ std::unique_ptr<SqlBackend> users_sql(const harness::RunPlan& plan);
 
 bool is_process_fault(std::string_view fault);
 bool is_network_fault(std::string_view fault);
+bool is_sql_process_fault(std::string_view fault);
 
 }  // namespace lab::backends

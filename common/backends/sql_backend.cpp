@@ -21,6 +21,7 @@ class AddressedSql : public SqlBackend {
 
   infra::SqlAddress address() const override { return address_; }
   harness::ServerUsed used() const override { return used_; }
+  std::vector<faults::Fault> faults(const harness::Timing&) override { return {}; }
 
   /// Throws Failure: without its tables no scenario can begin.
   void migrate() {
@@ -41,11 +42,29 @@ class AddressedSql : public SqlBackend {
 class PrivateSql : public AddressedSql {
  public:
   PrivateSql(std::unique_ptr<servers::SqlServer> server, infra::SqlAddress address,
-             harness::ServerUsed used)
-      : AddressedSql(std::move(address), std::move(used)), server_(std::move(server)) {}
+             harness::ServerUsed used, std::string fault)
+      : AddressedSql(std::move(address), std::move(used)),
+        server_(std::move(server)),
+        fault_(std::move(fault)) {}
+
+  std::vector<faults::Fault> faults(const harness::Timing& timing) override {
+    if (!is_sql_process_fault(fault_)) return {};
+    const auto [begin, end] = timing.fault_window();
+    auto* server = server_.get();
+    faults::Fault fault{fault_, used_.kind, begin, end - begin, {}, {}};
+    if (fault_ == "db-kill") {
+      fault.begin = [server] { return server->kill(); };
+      fault.end = [server] { return server->start(); };
+    } else {
+      fault.begin = [server] { return server->pause(); };
+      fault.end = [server] { return server->resume(); };
+    }
+    return {fault};
+  }
 
  private:
   std::unique_ptr<servers::SqlServer> server_;
+  std::string fault_;
 };
 
 std::string durability_of(infra::SqlEngine engine) {
@@ -83,7 +102,7 @@ std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, const R
                                  .where = "private, Unix socket, removed on exit",
                                  .pid = (*server)->pid(),
                                  .durability = durability_of(engine)};
-  return migrated(std::make_unique<PrivateSql>(std::move(*server), address, used));
+  return migrated(std::make_unique<PrivateSql>(std::move(*server), address, used, plan.fault));
 }
 
 std::unique_ptr<SqlBackend> embedded_sql(servers::Supervisor& supervisor) {

@@ -107,6 +107,9 @@ ParsedFlags parse_flags(const Scenario& scenario, int argc, char** argv) {
   app.add_option("--duration", duration, "how long each variant's fault run lasts, like 4s");
   app.add_option("--rounds", flags.rounds, "timed rounds per variant; 0: no timing")
       ->check(CLI::Range(0, 1000));
+  app.add_option("--kills", flags.kills,
+                 "how many processes are killed in each variant's fault run, where the fault kills")
+      ->check(CLI::Range(0, 100'000));
   app.add_flag("--quick", flags.quick, "a short run, for a first look and for CI");
   app.add_flag("--json", flags.json, "print one JSON object of schema lab.result/1");
   app.add_flag("--plain", flags.plain, "print tab-separated tables");

@@ -26,6 +26,7 @@ struct Flags {
   std::uint64_t seed = 7;
   std::optional<Nanos> duration;  // of each variant's fault run
   std::optional<int> rounds;      // timed rounds per variant
+  std::optional<int> kills;  // processes killed in each variant's fault run, where a fault kills
   bool quick = false;
   bool json = false, plain = false, quiet = false, no_color = false;
   std::filesystem::path results = "results/local";

@@ -63,6 +63,17 @@ Result<SqlAddress> SqlAddress::parse(std::string_view text) {
   return url->scheme == "sqlite" ? file_address(*url) : server_address(*url);
 }
 
+std::string SqlAddress::url() const {
+  if (engine == SqlEngine::sqlite) return "sqlite://" + encoded(path, "/");
+  std::string text =
+      fmt::format("{}://{}:{}@{}", engine == SqlEngine::mariadb ? "mysql" : "postgres",
+                  encoded(user), encoded(password), host.empty() ? "localhost" : host);
+  if (port != 0) text += fmt::format(":{}", port);
+  text += "/" + encoded(database);
+  if (!unix_socket.empty()) text += "?socket=" + encoded(unix_socket, "/");
+  return text;
+}
+
 std::string SqlAddress::display() const {
   switch (engine) {
     case SqlEngine::sqlite: return fmt::format("SQLite {}", path);

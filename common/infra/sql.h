@@ -48,6 +48,8 @@ struct SqlAddress {
   /// postgres://user:password@host[:port]/database; the last two also with ?socket=/path.
   /// Odd characters are %-encoded.
   static Result<SqlAddress> parse(std::string_view url);
+  /// What parse() reads. Holds the password: not for logs or command lines.
+  std::string url() const;
   std::string display() const;
 };
 

@@ -49,6 +49,20 @@ Result<Url> take_apart(std::string_view text, const Poco::URI& uri) {
 
 }  // namespace
 
+std::string encoded(std::string_view text, std::string_view kept) {
+  static constexpr std::string_view safe =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+  std::string result;
+  for (const char c : text) {
+    if (safe.find(c) != std::string_view::npos || kept.find(c) != std::string_view::npos) {
+      result += c;
+    } else {
+      result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return result;
+}
+
 Result<Url> parse_url(std::string_view text, std::initializer_list<std::string_view> schemes) {
   const auto scheme = text.substr(0, text.find("://"));
   if (scheme.size() == text.size() ||
