@@ -103,12 +103,13 @@ bool is_sql_process_fault(std::string_view fault) {
 }
 
 bool is_process_fault(std::string_view fault) {
-  return fault == "redis-kill" || fault == "redis-old-dump" || fault == "redis-pause";
+  return fault == "redis-kill" || fault == "redis-old-dump" || fault == "redis-pause" ||
+         fault == "broker-kill" || fault == "broker-kill-volatile";
 }
 
 bool is_network_fault(std::string_view fault) {
   return fault == "redis-cut" || fault == "redis-reset" || fault == "redis-slow" ||
-         fault == "redis-garbage";
+         fault == "redis-garbage" || fault == "broker-reset";
 }
 
 Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
@@ -121,8 +122,9 @@ Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
   opened.keep_alive = supervisor;
   if (needs.redis) {
     opened.redis = plan.backend == Backend::embedded ? embedded_redis(plan)
-                   : plan.flags.redis_url.empty()    ? private_redis(*supervisor, plan)
-                                                     : users_redis(plan);
+                   : plan.flags.redis_url.empty()
+                       ? private_redis(*supervisor, plan, needs.durable_redis)
+                       : users_redis(plan);
   }
   if (needs.sql) {
     opened.sql = plan.backend == Backend::embedded ? embedded_sql(*supervisor)

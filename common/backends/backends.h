@@ -27,6 +27,10 @@ namespace lab::backends {
 ///                   the network
 ///   redis-slow      one second more each way
 ///   redis-garbage   a byte in 100 of what Redis answers is changed
+/// Where Redis is a broker, these are called
+///   broker-kill           redis-kill, and back with what it had written down
+///   broker-kill-volatile  the same without an append-only file: back empty
+///   broker-reset          redis-reset
 std::vector<harness::FaultChoice> redis_faults();
 
 /// What the run's fault was seen to do to clients, apart from what the variants made of it. A fault
@@ -55,6 +59,8 @@ class RedisBackend {
   virtual harness::ServerUsed used() const = 0;
   /// For another process of this run; none for the embedded twin, which lives in this one. Holds the password.
   virtual std::optional<infra::RedisAddress> address() const = 0;
+  /// The same as client() sees it: through the proxy when this run's fault needs one.
+  virtual std::optional<infra::RedisAddress> client_address() const = 0;
   /// How to reach it with Redis's own tools (redis-benchmark): "-s /path" or "-h host -p port" as
   /// words; empty when it cannot be (embedded, or a password is needed).
   virtual std::vector<std::string> tool_arguments() const = 0;
@@ -82,6 +88,7 @@ class SqlBackend {
 
 struct Needs {
   bool redis = false;
+  bool durable_redis = false;  // with an append-only file, unless the fault is about having none
   bool sql = false;
   bool folder = false;
 };

@@ -8,7 +8,7 @@
 namespace lab::backends {
 
 std::unique_ptr<RedisBackend> private_redis(servers::Supervisor& supervisor,
-                                            const harness::RunPlan& plan);
+                                            const harness::RunPlan& plan, bool durable);
 std::unique_ptr<RedisBackend> embedded_redis(const harness::RunPlan& plan);
 std::unique_ptr<RedisBackend> users_redis(const harness::RunPlan& plan);
 

@@ -97,11 +97,18 @@ std::vector<Fault> network_faults(const std::string& fault, const Timing& timing
   return {Fault{fault, "redis", window.begin, window.length(), begin, end}};
 }
 
+/// What a fault of "the broker" is when the broker is a Redis.
+std::string as_redis_fault(const std::string& fault) {
+  if (fault == "broker-kill" || fault == "broker-kill-volatile") return "redis-kill";
+  if (fault == "broker-reset") return "redis-reset";
+  return fault;
+}
+
 /// A Redis behind an address, with a proxy before it when the run's fault is one of the network.
 class AddressedRedis : public RedisBackend {
  public:
   AddressedRedis(infra::RedisAddress address, const RunPlan& plan)
-      : fault_(plan.fault), address_(std::move(address)) {
+      : fault_(as_redis_fault(plan.fault)), address_(std::move(address)) {
     if (!is_network_fault(fault_)) return;
     proxy_ = std::make_unique<faults::FaultProxy>(faults::FaultProxy::Options{
         .upstream = {address_.unix_socket, address_.host, address_.port},
@@ -110,13 +117,17 @@ class AddressedRedis : public RedisBackend {
   }
 
   std::unique_ptr<infra::Redis> client(infra::RedisOptions options) override {
+    return infra::connect_redis(*client_address(), options);
+  }
+
+  std::optional<infra::RedisAddress> client_address() const override {
     infra::RedisAddress address = address_;
     if (proxy_) {
       address.unix_socket.clear();
       address.host = proxy_->endpoint().host;
       address.port = proxy_->endpoint().port;
     }
-    return infra::connect_redis(address, options);
+    return address;
   }
 
   std::unique_ptr<infra::Redis> direct_client(infra::RedisOptions options) override {
@@ -157,9 +168,11 @@ class AddressedRedis : public RedisBackend {
 
 class PrivateRedis : public AddressedRedis {
  public:
-  PrivateRedis(std::unique_ptr<servers::RedisServer> server, const RunPlan& plan)
+  PrivateRedis(std::unique_ptr<servers::RedisServer> server, const RunPlan& plan,
+               std::string durability)
       : AddressedRedis({.unix_socket = server->socket().string()}, plan),
-        server_(std::move(server)) {}
+        server_(std::move(server)),
+        durability_(std::move(durability)) {}
 
   ~PrivateRedis() override { proxy_.reset(); }  // before the server that it forwards to
 
@@ -180,8 +193,7 @@ class PrivateRedis : public AddressedRedis {
             .version = server_->version(),
             .where = "private, Unix socket, removed on exit",
             .pid = server_->pid(),
-            .durability =
-                fault_ == "redis-old-dump" ? "a snapshot when the load begins" : "none: a cache"};
+            .durability = durability_};
   }
 
  private:
@@ -192,6 +204,7 @@ class PrivateRedis : public AddressedRedis {
   }
 
   std::unique_ptr<servers::RedisServer> server_;
+  const std::string durability_;
 };
 
 class UsersRedis : public AddressedRedis {
@@ -270,6 +283,7 @@ class TwinRedis : public RedisBackend {
   }
 
   std::optional<infra::RedisAddress> address() const override { return std::nullopt; }
+  std::optional<infra::RedisAddress> client_address() const override { return std::nullopt; }
   std::vector<std::string> tool_arguments() const override { return {}; }
 
  private:
@@ -281,10 +295,18 @@ class TwinRedis : public RedisBackend {
 
 }  // namespace
 
-std::unique_ptr<RedisBackend> private_redis(servers::Supervisor& supervisor, const RunPlan& plan) {
-  auto server = supervisor.redis({.snapshots = plan.fault == "redis-old-dump"});
+std::unique_ptr<RedisBackend> private_redis(servers::Supervisor& supervisor, const RunPlan& plan,
+                                            bool durable) {
+  const bool append_only = durable && plan.fault != "broker-kill-volatile";
+  const bool snapshots = plan.fault == "redis-old-dump";
+  auto server = supervisor.redis({.append_only = append_only, .snapshots = snapshots});
   if (!server) throw Failure(server.error());
-  return std::make_unique<PrivateRedis>(std::move(*server), plan);
+  const char* const durability =
+      append_only ? "append-only file, fsync every second: survives kill -9, not power loss"
+      : snapshots ? "a snapshot when the load begins"
+      : durable   ? "none: no append-only file"
+                  : "none: a cache";
+  return std::make_unique<PrivateRedis>(std::move(*server), plan, durability);
 }
 
 std::unique_ptr<RedisBackend> embedded_redis(const RunPlan& plan) {

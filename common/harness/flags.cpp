@@ -110,6 +110,9 @@ ParsedFlags parse_flags(const Scenario& scenario, int argc, char** argv) {
   app.add_option("--kills", flags.kills,
                  "how many processes are killed in each variant's fault run, where the fault kills")
       ->check(CLI::Range(0, 100'000));
+  app.add_option("--jobs", flags.jobs,
+                 "how many jobs each variant's fault run has, where the load is a number of jobs")
+      ->check(CLI::Range(10, 10'000'000));
   app.add_flag("--quick", flags.quick, "a short run, for a first look and for CI");
   app.add_flag("--json", flags.json, "print one JSON object of schema lab.result/1");
   app.add_flag("--plain", flags.plain, "print tab-separated tables");

@@ -27,6 +27,7 @@ struct Flags {
   std::optional<Nanos> duration;  // of each variant's fault run
   std::optional<int> rounds;      // timed rounds per variant
   std::optional<int> kills;  // processes killed in each variant's fault run, where a fault kills
+  std::optional<int> jobs;   // in each variant's fault run, where the load is a number of jobs
   bool quick = false;
   bool json = false, plain = false, quiet = false, no_color = false;
   std::filesystem::path results = "results/local";

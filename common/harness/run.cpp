@@ -160,6 +160,7 @@ class Run {
 
   void open_world() {
     session_ = scenario_.open(plan_, events_);
+    leave_out();
     result_.fault = plan_.fault;
     result_.backend = name(plan_.backend);
     result_.servers = session_->servers();
@@ -182,6 +183,15 @@ class Run {
       blank.line = line_of(variant->source, variant->look_at);
       result_.variants.push_back(std::move(blank));
     }
+  }
+
+  /// The variants that this world has no place for.
+  void leave_out() {
+    std::erase_if(chosen_, [this](const Variant* variant) {
+      const std::string why = session_->cannot_run(*variant);
+      if (!why.empty()) note(variant->name + " is left out: it " + why);
+      return !why.empty();
+    });
   }
 
   void fault_runs() {

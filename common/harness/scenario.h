@@ -75,6 +75,8 @@ class Session {
 
   virtual std::vector<ServerUsed> servers() const = 0;
   virtual std::string load_in_words() const = 0;
+  /// Why this variant cannot run in this world ("needs a real Redis"); empty when it can. It is left out, with a note.
+  virtual std::string cannot_run(const Variant& /*variant*/) const { return {}; }
   /// Load with the run's fault, from a clean state; then the checks.
   virtual TrialReport trial(const Variant& variant, EventStream& events) = 0;
   /// Speed without faults. `index` counts rounds; variants are interleaved inside one.

@@ -54,10 +54,17 @@ Result<std::int64_t> Redis::del(std::initializer_list<std::string_view> keys, Re
 Result<RedisReply> Redis::eval(const RedisScript& script,
                                std::initializer_list<std::string_view> keys,
                                std::initializer_list<std::string_view> arguments, RedisCall call) {
+  return eval(script, std::span(keys.begin(), keys.size()),
+              std::span(arguments.begin(), arguments.size()), call);
+}
+
+Result<RedisReply> Redis::eval(const RedisScript& script, std::span<const std::string_view> keys,
+                               std::span<const std::string_view> arguments, RedisCall call) {
   const std::string count = std::to_string(keys.size());
   std::vector<std::string_view> words{"EVALSHA", script.sha1(), count};
-  words.insert(words.end(), keys);
-  words.insert(words.end(), arguments);
+  words.reserve(words.size() + keys.size() + arguments.size());
+  words.insert(words.end(), keys.begin(), keys.end());
+  words.insert(words.end(), arguments.begin(), arguments.end());
   auto reply = command(words, call);
   if (reply || reply.error().native_code != "NOSCRIPT") return reply;
   // Not run: the server does not know the script. EVAL teaches it.

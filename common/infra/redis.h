@@ -69,6 +69,8 @@ class Redis {
   Result<std::int64_t> del(std::initializer_list<std::string_view> keys, RedisCall call = {});
   /// Runs a Lua script atomically on the server: EVALSHA, and EVAL when the server does not know it
   /// yet.
+  Result<RedisReply> eval(const class RedisScript& script, std::span<const std::string_view> keys,
+                          std::span<const std::string_view> arguments, RedisCall call = {});
   Result<RedisReply> eval(const class RedisScript& script,
                           std::initializer_list<std::string_view> keys,
                           std::initializer_list<std::string_view> arguments, RedisCall call = {});

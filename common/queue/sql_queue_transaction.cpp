@@ -31,9 +31,12 @@ constexpr const char* kOwned = " WHERE queue = ? AND id = ? AND epoch = ? AND st
 
 }  // namespace
 
+/// SQLite's day is a whole number of milliseconds divided by their number in a day: without rounding, one is lost now and
+/// then.
 std::string SqlJobQueue::Transaction::clock() const {
   switch (sql_.engine()) {
-    case SqlEngine::sqlite: return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+    case SqlEngine::sqlite:
+      return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
     case SqlEngine::mariadb: return "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
     case SqlEngine::postgres: return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
   }

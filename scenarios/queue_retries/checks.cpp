@@ -1,0 +1,429 @@
+#include "checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace queue_retries {
+namespace {
+
+using lab::milliseconds;
+using lab::harness::Check;
+using lab::harness::CheckResult;
+using lab::harness::Operation;
+using lab::harness::Outcome;
+using lab::queue::JobState;
+using Answer = std::optional<CheckResult>;
+
+constexpr std::size_t kEnoughRetries = 40;
+constexpr double kWindow = 0.4;
+// Of 48 uniform retries 19 are expected in such a window; that 34 come has a chance of about 1 in 100,000 for one window
+// (binomial). Without jitter all come within one.
+constexpr double kPeak = 0.7;
+
+using ByJob = std::map<std::int64_t, std::vector<const Operation*>>;
+
+ByJob by_job(const Evidence& evidence) {
+  ByJob jobs;
+  for (const auto& op : evidence.operations) jobs[op.key].push_back(&op);
+  return jobs;
+}
+
+std::string at(Nanos time) {
+  return fmt::format("{:.1f} ms", milliseconds(time));
+}
+
+/// "claimed by worker 2 at 131.0 ms (epoch 1), …": the job's life, for witnesses.
+std::string life_of(const Evidence& evidence, std::int64_t job) {
+  std::string text;
+  int told = 0;
+  for (const auto& op : evidence.operations) {
+    if (op.key != job || ++told > 12) continue;
+    const std::string who = fmt::format("worker {} at {}", op.client, at(op.returned));
+    text += text.empty() ? "" : ", ";
+    switch (op.kind) {
+      case kClaim: text += fmt::format("claimed by {} (epoch {})", who, op.value); break;
+      case kEffect:
+        text += fmt::format("{} by {}",
+                            op.outcome == Outcome::ok     ? "done"
+                            : op.outcome == Outcome::fail ? "refused"
+                                                          : "begun",
+                            who);
+        break;
+      case kComplete:
+        text += fmt::format("completed by {} (epoch {}, {})", who, op.value,
+                            op.aux == 1 ? "accepted" : "rejected");
+        break;
+      case kFail: text += fmt::format("failed by {} (epoch {})", who, op.value); break;
+      default: break;
+    }
+  }
+  return text.empty() ? "no worker wrote of it" : text;
+}
+
+const lab::queue::JobStatus* status_of(const Evidence& evidence, std::int64_t job) {
+  const auto found = evidence.statuses.find(job);
+  return found == evidence.statuses.end() ? nullptr : &found->second;
+}
+
+bool is_dead(const Evidence& evidence, std::int64_t job) {
+  const auto* status = status_of(evidence, job);
+  return status && status->state == JobState::dead;
+}
+
+/// Accepted jobs = done + dead; and nothing that nobody asked for.
+Answer no_job_lost(const Evidence& evidence) {
+  std::set<std::int64_t> known;
+  for (const auto& enqueued : evidence.jobs) known.insert(enqueued.job.number);
+  for (const auto& [job, count] : evidence.effects) {
+    if (!known.contains(job))
+      return CheckResult::violated(fmt::format("job {} was done and never enqueued", job),
+                                   known.size());
+  }
+  const auto gone = lost(evidence);
+  if (!gone.empty()) {
+    const auto& first = *gone.front();
+    const auto* status = status_of(evidence, first.job.number);
+    return CheckResult::violated(
+        fmt::format(
+            "{} of {} accepted jobs lost; {} was accepted at {}: {}; it had no effect{}",
+            gone.size(), known.size(), first.job.id(), at(first.returned),
+            life_of(evidence, first.job.number),
+            status ? fmt::format(", the queue calls it {}", name(status->state)) : std::string()),
+        known.size());
+  }
+  if (!evidence.drained) return CheckResult::inconclusive("jobs were still waiting at the end");
+  return CheckResult::holds(known.size());
+}
+
+Answer one_effect_per_job(const Evidence& evidence) {
+  const auto twice = doubled(evidence);
+  if (twice.empty()) return CheckResult::holds(evidence.effects.size());
+  return CheckResult::violated(
+      fmt::format("{} of {} jobs were done more than once; job {}: {} effects: {}", twice.size(),
+                  evidence.effects.size(), twice.front(), evidence.effects.at(twice.front()),
+                  life_of(evidence, twice.front())),
+      evidence.effects.size());
+}
+
+/// Dead only at the limit, and with the reason.
+Answer attempts_within_limit(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  for (const auto& [job, status] : evidence.statuses) {
+    const bool spent = status.attempts == status.max_attempts;
+    const bool stalled = status.stalls > kMaxStalls;
+    const bool dead = status.state == JobState::dead;
+    const bool reason = !status.history.empty() && (stalled || !status.last_error.empty());
+    if (status.attempts <= status.max_attempts && (!dead || ((spent || stalled) && reason)))
+      continue;
+    return CheckResult::violated(
+        fmt::format("job {} is {} after {} of {} attempts and {} stalls, last error '{}': {}", job,
+                    name(status.state), status.attempts, status.max_attempts, status.stalls,
+                    status.last_error, life_of(evidence, job)),
+        evidence.statuses.size());
+  }
+  if (evidence.statuses.empty()) return CheckResult::inconclusive("the queue told of no job");
+  return CheckResult::holds(evidence.statuses.size());
+}
+
+/// The attempt after a failure: not before the delay that was asked for, which was within the policy's bounds.
+Answer retry_within_backoff(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  std::uint64_t examined = 0;
+  for (const auto& [job, operations] : by_job(evidence)) {
+    std::int64_t attempt = 1;
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      const auto& failed = *operations[i];
+      if (failed.kind == kClaim) attempt = failed.aux;
+      if (failed.kind != kFail || failed.outcome != Outcome::ok) continue;
+      const auto [least, most] = evidence.retry.bounds(static_cast<int>(attempt));
+      const Nanos delay(failed.aux);
+      if (delay < least || delay > most)
+        return CheckResult::violated(
+            fmt::format("job {}: after attempt {} a delay of {} was asked for, outside {} to {}",
+                        job, attempt, at(delay), at(least), at(most)),
+            examined);
+      const auto next = std::find_if(
+          operations.begin() + static_cast<std::ptrdiff_t>(i) + 1, operations.end(),
+          [&](const Operation* op) { return op->kind == kClaim && op->value > failed.value; });
+      if (next == operations.end()) continue;
+      ++examined;
+      if ((*next)->returned - failed.invoked >= delay) continue;
+      return CheckResult::violated(
+          fmt::format("job {} was retried after {}, before its delay of {} was over: {}", job,
+                      at((*next)->returned - failed.invoked), at(delay), life_of(evidence, job)),
+          examined);
+    }
+  }
+  if (examined == 0) return CheckResult::inconclusive("no attempt failed and was retried");
+  return CheckResult::holds(examined);
+}
+
+Answer retries_spread(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  const auto peak = retry_peak(evidence);
+  if (!peak) return CheckResult::inconclusive("too few jobs failed together and were retried");
+  if (*peak < kPeak) return CheckResult::holds(kEnoughRetries);
+  return CheckResult::violated(
+      fmt::format("{:.0f} % of the jobs that failed together were due again within {:.0f} % of the "
+                  "time that they could have been spread over",
+                  *peak * 100, kWindow * 100),
+      kEnoughRetries);
+}
+
+Answer redelivered_in_time(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  const auto all = redeliveries(evidence);
+  if (all.empty()) return CheckResult::inconclusive("no worker died with a job in hand");
+  const Nanos bound = redelivery_bound(evidence);
+  for (const auto& redelivery : all) {
+    const Nanos took = redelivery.back_at - redelivery.lost_at;
+    if (took <= bound) continue;
+    return CheckResult::violated(
+        fmt::format("job {} was claimed again {} after worker {} had died with it; the bound is "
+                    "{}: {}",
+                    redelivery.job, at(took), redelivery.worker, at(bound),
+                    life_of(evidence, redelivery.job)),
+        all.size());
+  }
+  return CheckResult::holds(all.size());
+}
+
+/// Only the latest claim of a job can complete it, and only once.
+Answer late_completion_rejected(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  std::uint64_t examined = 0;
+  for (const auto& [job, operations] : by_job(evidence)) {
+    std::int64_t latest = 0;
+    const Operation* accepted = nullptr;
+    for (const auto* op : operations) {
+      if (op->kind == kClaim) latest = std::max(latest, op->value);
+      if (op->kind != kComplete) continue;
+      ++examined;
+      if (op->aux != 1) continue;
+      if (accepted)
+        return CheckResult::violated(
+            fmt::format("job {} was completed twice: {}", job, life_of(evidence, job)), examined);
+      accepted = op;
+    }
+    if (accepted && accepted->value < latest)
+      return CheckResult::violated(
+          fmt::format("job {}: a completion of epoch {} was accepted although it was claimed again "
+                      "as epoch {}: {}",
+                      job, accepted->value, latest, life_of(evidence, job)),
+          examined);
+  }
+  if (examined == 0) return CheckResult::inconclusive("nothing was completed");
+  return CheckResult::holds(examined);
+}
+
+bool absent(const std::vector<Absence>& absences, std::uint32_t worker, Nanos from, Nanos to) {
+  return std::any_of(absences.begin(), absences.end(), [&](const Absence& absence) {
+    return absence.worker == worker && absence.begin <= to && absence.end >= from;
+  });
+}
+
+/// A job that takes longer than its lease is claimed once, while its worker is there to renew it.
+Answer heartbeat_keeps_lease(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  const auto jobs = by_job(evidence);
+  std::uint64_t examined = 0;
+  for (const auto& enqueued : evidence.jobs) {
+    const auto found = jobs.find(enqueued.job.number);
+    if (enqueued.job.trait != Trait::slow || found == jobs.end()) continue;
+    const Operation* before = nullptr;
+    for (const auto* op : found->second) {
+      if (op->kind != kClaim) continue;
+      const bool excused =
+          before && (absent(evidence.deaths, before->client, before->returned, op->returned) ||
+                     absent(evidence.pauses, before->client, before->returned, op->returned) ||
+                     evidence.hiccup > evidence.lease / 3);
+      if (before && !excused)
+        return CheckResult::violated(
+            fmt::format("{} takes longer than its lease of {} and was claimed again although its "
+                        "worker was there: {}",
+                        enqueued.job.id(), at(evidence.lease),
+                        life_of(evidence, enqueued.job.number)),
+            examined);
+      before = op;
+    }
+    if (before) ++examined;
+  }
+  if (examined == 0) return CheckResult::inconclusive("no long job was claimed");
+  return CheckResult::holds(examined);
+}
+
+/// What kills its workers is taken out of circulation after so many.
+Answer poison_buried(const Evidence& evidence) {
+  if (!evidence.keeps) return std::nullopt;
+  std::uint64_t examined = 0;
+  for (const auto& enqueued : evidence.jobs) {
+    if (enqueued.job.trait != Trait::poison || enqueued.outcome != Outcome::ok) continue;
+    const auto* status = status_of(evidence, enqueued.job.number);
+    if (!status) continue;
+    ++examined;
+    if (status->state == JobState::dead && status->stalls == kMaxStalls + 1) continue;
+    return CheckResult::violated(
+        fmt::format("{} kills whoever works on it and is {} after {} stalls: {}", enqueued.job.id(),
+                    name(status->state), status->stalls, life_of(evidence, enqueued.job.number)),
+        examined);
+  }
+  if (examined == 0) return CheckResult::inconclusive("no poison job was accepted");
+  return CheckResult::holds(examined);
+}
+
+Answer delayed_never_early(const Evidence& evidence) {
+  const auto jobs = by_job(evidence);
+  std::uint64_t examined = 0;
+  for (const auto& enqueued : evidence.jobs) {
+    const auto found = jobs.find(enqueued.job.number);
+    if (enqueued.job.delay == Nanos{} || found == jobs.end()) continue;
+    ++examined;
+    const auto& first = *found->second.front();
+    if (first.returned - enqueued.invoked >= enqueued.job.delay) continue;
+    return CheckResult::violated(
+        fmt::format("{} was enqueued at {} with a delay of {} and claimed at {}", enqueued.job.id(),
+                    at(enqueued.invoked), at(enqueued.job.delay), at(first.returned)),
+        examined);
+  }
+  if (examined == 0) return CheckResult::inconclusive("no delayed job was claimed");
+  return CheckResult::holds(examined);
+}
+
+}  // namespace
+
+std::vector<const Enqueuing*> lost(const Evidence& evidence) {
+  std::vector<const Enqueuing*> gone;
+  for (const auto& enqueued : evidence.jobs) {
+    const auto& job = enqueued.job;
+    if (enqueued.outcome != Outcome::ok || job.trait == Trait::poison) continue;
+    if (evidence.effects.contains(job.number) || is_dead(evidence, job.number)) continue;
+    if (job.trait == Trait::hopeless && !evidence.keeps) continue;  // given up, by the worker
+    const auto* status = status_of(evidence, job.number);
+    const bool still_there = status && status->state != JobState::completed;
+    if (!still_there && (evidence.drained || status)) gone.push_back(&enqueued);
+  }
+  return gone;
+}
+
+std::vector<std::int64_t> doubled(const Evidence& evidence) {
+  std::vector<std::int64_t> twice;
+  for (const auto& [job, count] : evidence.effects) {
+    if (count > 1) twice.push_back(job);
+  }
+  return twice;
+}
+
+std::vector<Redelivery> redeliveries(const Evidence& evidence) {
+  std::vector<Redelivery> all;
+  for (const auto& [job, operations] : by_job(evidence)) {
+    const Operation* held = nullptr;  // a claim that has not been ended
+    for (const auto* op : operations) {
+      if (op->kind == kClaim && held && op->value > held->value) {
+        for (const auto& death : evidence.deaths) {
+          const bool while_held = death.begin >= held->returned && death.begin <= op->returned;
+          if (death.worker != held->client || !while_held) continue;
+          all.push_back({job, held->client, death.begin, op->returned});
+          break;
+        }
+      }
+      if (op->kind == kClaim) held = op;
+      if (op->kind == kComplete || op->kind == kFail) held = nullptr;
+    }
+  }
+  return all;
+}
+
+/// Lease, renewed just before the death + time to the next sweep + time until a worker takes it: it may sleep or be at
+/// work, and where there is no front of the queue, others wait before it. Each is what the run itself measured.
+Nanos redelivery_bound(const Evidence& evidence) {
+  Nanos longest_turn{}, longest_wait{};
+  std::map<std::uint32_t, Nanos> last_claim;
+  std::map<std::int64_t, bool> seen;
+  std::map<std::int64_t, const Enqueuing*> jobs;
+  for (const auto& enqueued : evidence.jobs) jobs[enqueued.job.number] = &enqueued;
+  for (const auto& op : evidence.operations) {
+    const auto job = jobs.find(op.key);
+    if (job == jobs.end()) continue;
+    if (op.kind == kClaim) last_claim[op.client] = op.returned;
+    const auto began = last_claim.find(op.client);
+    // While one works on a long job, the others are there.
+    const bool at_work = began != last_claim.end() && job->second->job.trait != Trait::slow &&
+                         !absent(evidence.deaths, op.client, began->second, op.returned) &&
+                         !absent(evidence.pauses, op.client, began->second, op.returned);
+    if (at_work) longest_turn = std::max(longest_turn, op.returned - began->second);
+    if (op.kind != kClaim || std::exchange(seen[op.key], true)) continue;
+    longest_wait =
+        std::max(longest_wait, op.returned - job->second->returned - job->second->job.delay);
+  }
+  return evidence.lease + evidence.sweep_every + evidence.idle + longest_turn + longest_wait +
+         2 * evidence.hiccup;
+}
+
+std::optional<double> retry_peak(const Evidence& evidence) {
+  const Nanos spread_over = evidence.retry.bounds(1).most;
+  if (spread_over == Nanos{}) return std::nullopt;
+  std::set<std::int64_t> herd;
+  for (const auto& enqueued : evidence.jobs) {
+    if (enqueued.job.trait == Trait::herd) herd.insert(enqueued.job.number);
+  }
+  std::vector<Nanos> gaps;
+  for (const auto& op : evidence.operations) {
+    if (op.kind == kFail && op.outcome == Outcome::ok && herd.erase(op.key) > 0)
+      gaps.emplace_back(op.aux);
+  }
+  if (gaps.size() < kEnoughRetries) return std::nullopt;
+  std::sort(gaps.begin(), gaps.end());
+  const auto width =
+      Nanos(static_cast<std::int64_t>(kWindow * static_cast<double>(spread_over.count())));
+  std::size_t most = 0, first = 0;
+  for (std::size_t last = 0; last < gaps.size(); ++last) {
+    while (gaps[last] - gaps[first] > width) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  return static_cast<double>(most) / static_cast<double>(gaps.size());
+}
+
+std::optional<Nanos> herd_back_within(const Evidence& evidence) {
+  std::map<std::int64_t, int> claims;
+  for (const auto& enqueued : evidence.jobs) {
+    if (enqueued.job.trait == Trait::herd) claims[enqueued.job.number] = 0;
+  }
+  std::vector<Nanos> back;
+  for (const auto& op : evidence.operations) {
+    const auto job = claims.find(op.key);
+    if (op.kind == kClaim && job != claims.end() && ++job->second == 2) back.push_back(op.returned);
+  }
+  if (back.size() < kEnoughRetries) return std::nullopt;
+  return back[back.size() * 9 / 10] - back[back.size() / 10];
+}
+
+const std::vector<Check<Evidence>>& checks() {
+  static const std::vector<Check<Evidence>> all{
+      {"no-job-lost", "every accepted job is done or among the dead, and nothing else is done",
+       no_job_lost},
+      {"one-effect-per-job", "no job has its effect twice", one_effect_per_job},
+      {"attempts-within-limit",
+       "no job has more attempts than its limit, and one is dead only at the limit, with the "
+       "reason",
+       attempts_within_limit},
+      {"retry-within-backoff", "an attempt never comes before the delay after the one that failed",
+       retry_within_backoff},
+      {"retries-spread", "jobs that failed together do not come back together", retries_spread},
+      {"redelivered-in-time",
+       "a job whose worker died is claimed again within lease + sweep + what the workers take",
+       redelivered_in_time},
+      {"late-completion-rejected", "only the latest claim of a job can complete it, and only once",
+       late_completion_rejected},
+      {"heartbeat-keeps-lease", "a job longer than its lease runs once while its worker lives",
+       heartbeat_keeps_lease},
+      {"poison-buried", "a job that kills its workers ends among the dead", poison_buried},
+      {"delayed-never-early", "a delayed job is never claimed before its time",
+       delayed_never_early},
+  };
+  return all;
+}
+
+}  // namespace queue_retries

@@ -1,0 +1,428 @@
+#include "fault_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "actors/actor_pool.h"
+#include "actors/crash_points.h"
+#include "actors/operation_log.h"
+#include "core/stop.h"
+#include "harness/load.h"
+#include "observed_queue.h"
+#include "providers.h"
+
+namespace queue_retries {
+namespace {
+
+using lab::Instant;
+using lab::now;
+using namespace lab::harness;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kBatch = 10;  // jobs that the producer enqueues at once
+constexpr Nanos kIdle = 50ms;       // as in worker_process.cpp
+constexpr Nanos kQuiet = 120ms;     // a queue that has been empty for so long is drained
+constexpr Nanos kGoodbye = 10s;     // workers finish what they have in hand
+constexpr std::uint64_t kMostPassings = 12;
+
+Metric one(std::string name, std::string unit, Better better, double value) {
+  return {std::move(name), std::move(unit), better, {value}};
+}
+
+class FaultRun {
+ public:
+  FaultRun(const Setting& setting, EventStream& events)
+      : setting_(setting),
+        events_(events),
+        name_(fmt::format("{}-{}", setting.recipe.variant, ++runs_)),
+        place_(place_of(setting, name_, false)),
+        folder_(setting.backends.folder / name_),
+        connected_(connect(place_)),
+        plan_(
+            plan_jobs(setting.sizes.jobs, setting.plan.timing.load() / 2, setting.plan.flags.seed)),
+        zero_(now()) {
+    std::filesystem::create_directory(folder_);
+    points_ =
+        std::make_unique<lab::actors::CrashPoints>((folder_ / "points").string(), crash_points());
+    if (auto gone = SqlProvider::forget(*connected_.sql); !gone) throw lab::Failure(gone.error());
+    const auto& sizes = setting.sizes;
+    evidence_.keeps = setting.recipe.keeps;
+    evidence_.retry = {.backoff = setting.recipe.backoff,
+                       .base = sizes.retry_base,
+                       .cap = sizes.retry_cap,
+                       .seed = setting.plan.flags.seed};
+    evidence_.lease = sizes.lease;
+    evidence_.sweep_every = sizes.sweep_every;
+    evidence_.idle = kIdle;
+  }
+
+  TrialReport run() {
+    HiccupMeter hiccups;
+    auto options = pool_options();
+    lab::actors::ActorPool pool(std::move(options));
+    zero_ = now();
+    lab::faults::FaultPlan faults(broker_faults());
+    faults.start(zero_, [this](const auto& record, bool ended) {
+      events_.emit("fault", {{"name", record.name}, {"ended", ended}});
+    });
+    std::jthread pauses;
+    if (setting_.plan.fault == kWorkerPause)
+      pauses = std::jthread([&](std::stop_token) { pause_workers(pool); });
+    enqueue_spread(plan_.load);
+    const Nanos load_took = now() - zero_;
+    if (pauses.joinable()) pauses.join();
+    note_faults(faults.finish());
+    wait_until_drained();
+    enqueue_at_once(plan_.script);
+    evidence_.drained = wait_until_drained();
+    const bool in_order = pool.terminate(kGoodbye);
+    evidence_.hiccup = hiccups.worst(zero_, now());
+    collect(pool);
+    auto report = judge(pool, load_took);
+    report.guards.push_back(
+        {"workers ended when asked to", in_order && pool.problem().empty(), pool.problem()});
+    return report;
+  }
+
+ private:
+  lab::actors::PoolOptions pool_options() {
+    lab::actors::PoolOptions options;
+    options.role = kWorkerRole;
+    options.actors = kWorkers;
+    options.cpus = setting_.plan.placement.load;
+    if (setting_.plan.fault == kWorkerKill) {
+      options.deaths = lab::actors::plan_deaths({.seed = setting_.plan.flags.seed,
+                                                 .actors = kWorkers,
+                                                 .kills = setting_.sizes.kills,
+                                                 .points = reachable_points(),
+                                                 .duration = setting_.plan.timing.load(),
+                                                 .most_passings = kMostPassings});
+    }
+    WorkerOrders orders{.variant = setting_.recipe.variant,
+                        .place = place_of(setting_, name_, true),
+                        .retry = evidence_.retry,
+                        .seed = setting_.plan.flags.seed,
+                        .takes = setting_.sizes.takes,
+                        .slow_takes = setting_.sizes.lease * 5 / 2,
+                        .sweep_every = setting_.sizes.sweep_every,
+                        .points = (folder_ / "points").string()};
+    options.orders = [this, orders](std::size_t index, std::size_t life,
+                                    const lab::actors::Death* death) {
+      WorkerOrders own = orders;
+      own.worker = static_cast<std::uint32_t>(index);
+      own.life = life;
+      own.log = log_of(index);
+      if (death) own.death = *death;
+      return to_json(own);
+    };
+    return options;
+  }
+
+  /// A list is never told that a job is done.
+  std::vector<std::string> reachable_points() const {
+    auto points = crash_points();
+    if (setting_.recipe.store == Store::list) std::erase(points, kAfterAck);
+    return points;
+  }
+
+  std::string log_of(std::size_t worker) const {
+    return (folder_ / fmt::format("worker-{}", worker)).string();
+  }
+
+  std::vector<lab::faults::Fault> broker_faults() {
+    if (!place_.in_redis()) return {};
+    return setting_.backends.redis->faults(setting_.plan.timing);
+  }
+
+  void note_faults(const std::vector<lab::faults::FaultRecord>& records) {
+    for (const auto& record : records) {
+      faults_.push_back({record.name, record.target, setting_.recipe.variant,
+                         lab::milliseconds(record.began), lab::milliseconds(record.ended),
+                         record.error});
+    }
+  }
+
+  /// Each pause is longer than lease and sweep together, so that the job in hand is given to somebody else meanwhile.
+  void pause_workers(lab::actors::ActorPool& pool) {
+    const auto& sizes = setting_.sizes;
+    for (std::size_t i = 0; i < sizes.pauses && !lab::stop_requested(); ++i) {
+      lab::sleep_for(sizes.lease / 4);
+      const std::size_t worker = i % kWorkers;
+      const Nanos begin = now() - zero_;
+      pool.pause(worker);
+      lab::sleep_for(sizes.lease + 3 * sizes.sweep_every);
+      pool.resume(worker);
+      const Nanos end = now() - zero_;
+      evidence_.pauses.push_back({static_cast<std::uint32_t>(worker), begin, end});
+      faults_.push_back({kWorkerPause, fmt::format("worker {}", worker), setting_.recipe.variant,
+                         lab::milliseconds(begin), lab::milliseconds(end), ""});
+    }
+  }
+
+  /// Until the queue takes them: their ids are the producer's, so that asking again is safe.
+  void enqueue(std::span<const Job> jobs) {
+    std::vector<lab::queue::NewJob> asked;
+    std::vector<JobList::Item> items;
+    for (const auto& job : jobs) {
+      const bool poison = job.trait == Trait::poison;
+      asked.push_back(
+          {.id = job.id(),
+           .payload = encode(job),
+           .priority = poison ? lab::queue::Priority::high : lab::queue::Priority::normal,
+           .delay = job.delay});
+      items.push_back({encode(job)});
+    }
+    const Nanos invoked = now() - zero_;
+    Outcome outcome = Outcome::info;
+    for (const Instant limit = now() + setting_.sizes.patience; now() < limit;) {
+      const auto done = setting_.recipe.store == Store::list
+                            ? connected_.list->push(items)
+                            : accepted(connected_.queue->enqueue(asked));
+      if (done) {
+        outcome = Outcome::ok;
+        break;
+      }
+      // A list would take a second copy.
+      if (setting_.recipe.store == Store::list && done.error().happened == lab::Happened::unknown)
+        break;
+      std::this_thread::sleep_for(5ms);
+    }
+    for (const auto& job : jobs) evidence_.jobs.push_back({job, invoked, now() - zero_, outcome});
+  }
+
+  static Result<void> accepted(const Result<std::vector<lab::queue::Enqueued>>& answer) {
+    if (!answer) return answer.error();
+    return {};
+  }
+
+  void enqueue_spread(const std::vector<Job>& jobs) {
+    const Nanos load = setting_.plan.timing.load();
+    for (std::size_t i = 0; i < jobs.size() && !lab::stop_requested(); i += kBatch) {
+      const double part = static_cast<double>(i) / static_cast<double>(jobs.size());
+      lab::sleep_until(zero_ +
+                       Nanos(static_cast<std::int64_t>(part * static_cast<double>(load.count()))));
+      enqueue(std::span(jobs).subspan(i, std::min(kBatch, jobs.size() - i)));
+    }
+  }
+
+  void enqueue_at_once(const std::vector<Job>& jobs) {
+    if (!lab::stop_requested()) enqueue(jobs);
+  }
+
+  /// How many jobs are not yet done, by the queue's books.
+  Result<std::int64_t> left() {
+    if (setting_.recipe.store == Store::list) {
+      auto size = connected_.list->size();
+      if (!size) return size.error();
+      return static_cast<std::int64_t>(*size);
+    }
+    auto counts = connected_.queue->counts();
+    if (!counts) return counts.error();
+    using lab::queue::JobState;
+    return (*counts)[JobState::waiting] + (*counts)[JobState::active] +
+           (*counts)[JobState::delayed] + (*counts)[JobState::failed];
+  }
+
+  /// A queue that gives jobs away before they are done knows nothing of those in hand: it has to stay empty for a while.
+  bool wait_until_drained() {
+    Instant empty_since = now();
+    for (const Instant limit = now() + setting_.sizes.patience;
+         now() < limit && !lab::stop_requested(); std::this_thread::sleep_for(5ms)) {
+      const auto jobs = left();
+      if (!jobs || *jobs > 0) empty_since = now();
+      if (jobs && *jobs == 0 && (evidence_.keeps || now() - empty_since > kQuiet)) return true;
+    }
+    return false;
+  }
+
+  void collect(const lab::actors::ActorPool& pool) {
+    const Nanos end = now() - zero_;
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+      auto log = lab::actors::read_operations(log_of(worker), zero_, end);
+      evidence_.operations.insert(evidence_.operations.end(), log.begin(), log.end());
+    }
+    std::stable_sort(evidence_.operations.begin(), evidence_.operations.end(),
+                     [](const auto& a, const auto& b) { return a.returned < b.returned; });
+    for (const auto& died : pool.deaths()) {
+      const Nanos at = died.at - zero_;
+      evidence_.deaths.push_back({static_cast<std::uint32_t>(died.actor), at, at});
+      const std::string where = died.point.empty() ? "at random" : died.point;
+      faults_.push_back({fmt::format("{} ({})", kWorkerKill, where),
+                         fmt::format("worker {}", died.actor), setting_.recipe.variant,
+                         lab::milliseconds(at), lab::milliseconds(at), ""});
+    }
+    auto effects = SqlProvider::effects(*connected_.sql);
+    if (!effects) throw lab::Failure(effects.error());
+    evidence_.effects = std::move(*effects);
+    if (setting_.recipe.store == Store::list) return;
+    for (const auto& enqueued : evidence_.jobs) {
+      auto status = connected_.queue->status(enqueued.job.id());
+      if (status) {
+        evidence_.statuses[enqueued.job.number] = std::move(*status);
+      } else if (status.error().code != lab::ErrorCode::not_found) {
+        throw lab::Failure(status.error());
+      }
+    }
+  }
+
+  TrialReport judge(const lab::actors::ActorPool& pool, Nanos load_took) {
+    TrialReport report;
+    report.checks = judge_all(checks(), evidence_);
+    report.guards = guards(pool);
+    report.faults = faults_;
+    add_metrics(pool, report);
+    report.timeseries = timeseries(load_took);
+    return report;
+  }
+
+  std::vector<Guard> guards(const lab::actors::ActorPool& pool) const {
+    const auto claims = std::count_if(evidence_.operations.begin(), evidence_.operations.end(),
+                                      [](const auto& op) { return op.kind == kClaim; });
+    std::vector<Guard> guards{{"enough jobs were claimed",
+                               static_cast<std::size_t>(claims) >= setting_.sizes.jobs / 2,
+                               fmt::format("{} claims of {} jobs", claims, evidence_.jobs.size())}};
+    if (setting_.plan.fault == kWorkerKill) {
+      for (const auto& point : points_->counts()) {
+        if (setting_.recipe.store == Store::list && point.point == kAfterAck) continue;
+        guards.push_back({"a worker died " + point.point, point.hits > 0,
+                          fmt::format("{} times at {} passings", point.hits, point.passed)});
+      }
+      const auto random = pool.counts().killed_at_random;
+      guards.push_back(
+          {"a worker died at a random moment", random > 0, fmt::format("{} times", random)});
+    } else if (setting_.plan.fault == kWorkerPause) {
+      guards.push_back({"workers slept past their lease", !evidence_.pauses.empty(),
+                        fmt::format("{} times", evidence_.pauses.size())});
+    } else if (setting_.plan.fault.starts_with("broker") && place_.in_redis()) {
+      const auto effect = setting_.backends.redis->effect();
+      guards.push_back({"clients of the broker felt the fault", effect.felt, effect.detail});
+    }
+    return guards;
+  }
+
+  void add_metrics(const lab::actors::ActorPool& pool, TrialReport& report) const {
+    auto& metrics = report.metrics;
+    const auto add = [&](const char* name, Better better, double value) {
+      metrics.push_back(one(name, "1", better, value));
+    };
+    add("jobs", Better::neither, static_cast<double>(evidence_.jobs.size()));
+    add("jobs_lost", Better::lower, static_cast<double>(lost(evidence_).size()));
+    add("jobs_done_twice", Better::lower, static_cast<double>(doubled(evidence_).size()));
+    const auto dead = std::count_if(
+        evidence_.statuses.begin(), evidence_.statuses.end(),
+        [](const auto& entry) { return entry.second.state == lab::queue::JobState::dead; });
+    add("jobs_dead", Better::neither, static_cast<double>(dead));
+    const auto counts = pool.counts();
+    add("worker_deaths", Better::neither,
+        static_cast<double>(counts.killed_at_points + counts.killed_at_random +
+                            counts.died_unplanned));
+    for (const auto& point : points_->counts()) {
+      metrics.push_back(
+          one("deaths_" + point.point, "1", Better::neither, static_cast<double>(point.hits)));
+    }
+    const auto rejected =
+        std::count_if(evidence_.operations.begin(), evidence_.operations.end(),
+                      [](const auto& op) { return op.kind == kComplete && op.aux == 0; });
+    add("completions_rejected", Better::neither, static_cast<double>(rejected));
+    if (const auto peak = retry_peak(evidence_); peak && evidence_.keeps)
+      metrics.push_back(one("retry_peak_share", "1", Better::lower, *peak));
+    if (const auto back = herd_back_within(evidence_))
+      metrics.push_back(one("herd_back_within_ms", "ms", Better::higher, lab::milliseconds(*back)));
+    const auto again = redeliveries(evidence_);
+    if (again.empty() || !evidence_.keeps) return;
+    Histogram took;
+    for (const auto& redelivery : again) took.record(redelivery.back_at - redelivery.lost_at);
+    metrics.push_back(
+        one("redelivery_p50_ms", "ms", Better::lower, lab::milliseconds(took.percentile(0.5))));
+    metrics.push_back(
+        one("redelivery_p99_ms", "ms", Better::lower, lab::milliseconds(took.percentile(0.99))));
+    metrics.push_back(one("redelivery_bound_ms", "ms", Better::neither,
+                          lab::milliseconds(redelivery_bound(evidence_))));
+    report.histograms["redelivery"] = took;
+  }
+
+  /// Calls of the provider, and how long they took.
+  std::vector<TimePoint> timeseries(Nanos until) const {
+    constexpr Nanos kStep = 50ms;
+    std::vector<TimePoint> points;
+    std::size_t next = 0;
+    for (Nanos t{}; t < until; t += kStep) {
+      Histogram took;
+      std::uint64_t refused = 0;
+      for (; next < evidence_.operations.size(); ++next) {
+        const auto& op = evidence_.operations[next];
+        if (op.returned >= t + kStep) break;
+        if (op.kind != kEffect) continue;
+        took.record(op.duration());
+        refused += op.outcome != Outcome::ok;
+      }
+      const bool faulty = std::any_of(faults_.begin(), faults_.end(), [&](const FaultTime& fault) {
+        return fault.began_ms < lab::milliseconds(t + kStep) &&
+               fault.ended_ms >= lab::milliseconds(t);
+      });
+      points.push_back(
+          {lab::milliseconds(t), took.count(), refused, lab::microseconds(took.percentile(0.5)),
+           lab::microseconds(took.percentile(0.99)), faulty ? setting_.plan.fault : ""});
+    }
+    return points;
+  }
+
+  inline static int runs_ = 0;
+
+  const Setting& setting_;
+  EventStream& events_;
+  const std::string name_;
+  const QueuePlace place_;
+  const std::filesystem::path folder_;
+  Connected connected_;
+  const Plan plan_;
+  Instant zero_;
+  std::unique_ptr<lab::actors::CrashPoints> points_;
+  Evidence evidence_;
+  std::vector<FaultTime> faults_;
+};
+
+}  // namespace
+
+QueuePlace place_of(const Setting& setting, const std::string& name, bool through_proxy) {
+  QueuePlace place{.name = name, .sql_url = setting.backends.sql->address().url()};
+  place.store = setting.recipe.store;
+  place.lease = setting.sizes.lease;
+  if (setting.plan.backend == Backend::embedded) return place;
+  const auto address =
+      through_proxy ? setting.backends.redis->client_address() : setting.backends.redis->address();
+  if (!address) return place;
+  place.redis_socket = address->unix_socket;
+  place.redis_host = address->host;
+  place.redis_port = address->port;
+  place.redis_user = address->user;
+  place.redis_password = address->password;
+  place.redis_database = address->database;
+  return place;
+}
+
+Sizes choose_sizes(const RunPlan& plan) {
+  const bool quick = plan.flags.quick;
+  Sizes sizes;
+  sizes.lease = quick ? 150ms : 200ms;
+  sizes.sweep_every = 30ms;
+  sizes.retry_base = 80ms;
+  sizes.retry_cap = 160ms;
+  sizes.jobs = static_cast<std::size_t>(plan.flags.jobs.value_or(quick ? 250 : 1000));
+  sizes.kills = static_cast<std::size_t>(plan.flags.kills.value_or(quick ? 25 : 60));
+  sizes.pauses = quick ? 5 : 12;
+  sizes.takes = 2ms;
+  // Slow enough that the workers always have a job in hand, and others wait.
+  if (plan.fault == kWorkerPause || plan.fault == kBrokerKillVolatile)
+    sizes.takes = plan.timing.load() * kWorkers / static_cast<std::int64_t>(sizes.jobs);
+  sizes.patience = 10s + plan.timing.load();
+  return sizes;
+}
+
+TrialReport run_with_fault(const Setting& setting, EventStream& events) {
+  return FaultRun(setting, events).run();
+}
+
+}  // namespace queue_retries

@@ -1,0 +1,109 @@
+#include "world.h"
+
+#include <fmt/format.h>
+
+#include "fault_run.h"
+#include "job_lists.h"
+#include "providers.h"
+#include "queue/sql_queue.h"
+#include "speed.h"
+
+namespace queue_retries {
+namespace {
+
+using namespace lab::harness;
+using namespace std::chrono_literals;
+
+void must(const Result<void>& done) {
+  if (!done) throw lab::Failure(done.error());
+}
+
+class World : public Session {
+ public:
+  World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes)
+      : backends_(lab::backends::open(
+            plan, events, {.redis = true, .durable_redis = true, .sql = true, .folder = true})),
+        plan_(plan),
+        recipes_(std::move(recipes)),
+        sizes_(choose_sizes(plan_)),
+        sql_(backends_.sql->connect({.connections = 2})) {
+    if (plan.backend == Backend::embedded && plan.fault.starts_with("broker")) {
+      throw lab::Failure(lab::Error{lab::ErrorCode::invalid, lab::Happened::no,
+                                    plan.fault + " needs a broker that is a process of its own; "
+                                                 "choose --backend real"});
+    }
+    must(SqlProvider::create_table(*sql_));
+    must(create_list_table(*sql_));
+    must(lab::queue::SqlJobQueue::create_tables(*sql_));
+  }
+
+  std::vector<ServerUsed> servers() const override {
+    if (plan_.backend == Backend::embedded) return {backends_.sql->used()};
+    return {backends_.redis->used(), backends_.sql->used()};
+  }
+
+  std::string load_in_words() const override {
+    return fmt::format(
+        "fault run: {} jobs over {:.1f} s, {} worker processes, one provider call in {} fails, "
+        "lease "
+        "{:.0f} ms, sweep every {:.0f} ms, {} attempts; speed: {} jobs in flight, 4 threads, a "
+        "provider that answers at once",
+        sizes_.jobs, lab::seconds(plan_.timing.load()), kWorkers, kProviderFailsOneIn,
+        lab::milliseconds(sizes_.lease), lab::milliseconds(sizes_.sweep_every), kMaxAttempts,
+        kInFlight);
+  }
+
+  std::string cannot_run(const Variant& variant) const override {
+    if (plan_.backend == Backend::embedded && recipe_of(variant).store == Store::streams)
+      return "needs a real Redis";
+    return {};
+  }
+
+  TrialReport trial(const Variant& variant, EventStream& events) override {
+    return run_with_fault(setting(variant), events);
+  }
+
+  RoundReport round(const Variant& variant, int) override {
+    return run_timed_round(setting(variant));
+  }
+
+  std::vector<Limit> limits(int) override { return measure_limits(setting_of(recipes_.front())); }
+
+ private:
+  const Recipe& recipe_of(const Variant& variant) const {
+    for (const auto& recipe : recipes_) {
+      if (recipe.variant == variant.name) return recipe;
+    }
+    throw lab::Failure("no recipe for variant " + variant.name);
+  }
+
+  Setting setting_of(const Recipe& recipe) { return {plan_, backends_, recipe, sizes_}; }
+  Setting setting(const Variant& variant) { return setting_of(recipe_of(variant)); }
+
+  lab::backends::Backends backends_;
+  RunPlan plan_;
+  std::vector<Recipe> recipes_;
+  Sizes sizes_;
+  std::unique_ptr<lab::infra::Sql> sql_;
+};
+
+}  // namespace
+
+Timing timing(const Flags& flags) {
+  Timing timing;
+  const Nanos load = flags.duration.value_or(flags.quick ? 700ms : 2800ms);
+  timing.warm_up = load / 7;
+  timing.steady = load * 2 / 7;
+  timing.fault = load / 7;
+  timing.recovery = load * 3 / 7;
+  timing.round = flags.quick ? 60ms : 300ms;
+  timing.rounds = flags.quick ? 3 : 9;
+  return timing;
+}
+
+std::unique_ptr<Session> open_world(RunPlan& plan, EventStream& events,
+                                    std::vector<Recipe> recipes) {
+  return std::make_unique<World>(plan, events, std::move(recipes));
+}
+
+}  // namespace queue_retries

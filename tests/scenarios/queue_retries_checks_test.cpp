@@ -1,0 +1,299 @@
+// The checks of queue_retries, on histories written by hand: each holds, is violated, or cannot tell.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checks.h"
+
+namespace queue_retries {
+namespace {
+
+using lab::harness::Outcome;
+using lab::harness::Verdict;
+using lab::queue::Backoff;
+using lab::queue::JobState;
+using lab::queue::JobStatus;
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+/// A run in which one job was done by one worker, and what a test adds to it.
+class Told {
+ public:
+  Told() {
+    evidence_.drained = true;
+    evidence_.retry = {.backoff = Backoff::jitter, .base = 100ms, .cap = 400ms};
+    evidence_.lease = 100ms;
+    evidence_.sweep_every = 20ms;
+    evidence_.idle = 10ms;
+  }
+
+  Told& job(std::int64_t number, Trait trait = Trait::ordinary, Nanos delay = {},
+            Outcome outcome = Outcome::ok) {
+    evidence_.jobs.push_back(
+        {{.number = number, .trait = trait, .delay = delay}, 0ms, 1ms, outcome});
+    return *this;
+  }
+  Told& op(Kind kind, std::uint32_t worker, Nanos when, std::int64_t key, std::int64_t value,
+           std::int64_t aux = 1, Outcome outcome = Outcome::ok) {
+    evidence_.operations.push_back({.planned = when,
+                                    .invoked = when,
+                                    .returned = when,
+                                    .key = key,
+                                    .value = value,
+                                    .aux = aux,
+                                    .client = worker,
+                                    .kind = kind,
+                                    .outcome = outcome});
+    return *this;
+  }
+  Told& claim(std::uint32_t worker, Nanos when, std::int64_t key, std::int64_t epoch,
+              std::int64_t attempt = 1) {
+    return op(kClaim, worker, when, key, epoch, attempt);
+  }
+  Told& fail(std::uint32_t worker, Nanos when, std::int64_t key, std::int64_t epoch, Nanos delay) {
+    return op(kFail, worker, when, key, epoch, delay.count());
+  }
+  Told& status(std::int64_t key, JobStatus status) {
+    evidence_.statuses[key] = std::move(status);
+    return *this;
+  }
+  /// Claimed, done and completed, with no trouble.
+  Told& done(std::int64_t key, Nanos when = 10ms) {
+    evidence_.effects[key] += 1;
+    status(key, {.state = JobState::completed, .attempts = 1, .max_attempts = 5, .epoch = 1});
+    return claim(0, when, key, 1).op(kComplete, 0, when + 2ms, key, 1);
+  }
+  Evidence& evidence() { return evidence_; }
+
+  lab::harness::CheckResult judge(const std::string& check) const {
+    for (const auto& known : checks()) {
+      if (known.name != check) continue;
+      auto answer = known.judge(evidence_);
+      return answer ? *answer : lab::harness::CheckResult::inconclusive("it does not apply");
+    }
+    ADD_FAILURE() << "no check " << check;
+    return {};
+  }
+
+ private:
+  Evidence evidence_;
+};
+
+void expect_violated(const Told& run, const std::string& check, const std::string& witness) {
+  const auto result = run.judge(check);
+  EXPECT_EQ(result.verdict, Verdict::violated) << check;
+  EXPECT_THAT(result.witness, HasSubstr(witness));
+}
+
+void expect_holds(const Told& run, const std::string& check) {
+  const auto result = run.judge(check);
+  EXPECT_EQ(result.verdict, Verdict::holds) << check << ": " << result.witness;
+}
+
+void expect_unknown(const Told& run, const std::string& check) {
+  EXPECT_EQ(run.judge(check).verdict, Verdict::inconclusive) << check;
+}
+
+JobStatus dead(int attempts, int stalls = 0) {
+  return {.state = JobState::dead,
+          .attempts = attempts,
+          .max_attempts = 5,
+          .stalls = stalls,
+          .last_error = attempts > 0 ? "451" : "",
+          .history = {{.epoch = 1, .attempt = 1, .worker = "w", .what = "failed", .error = "451"}}};
+}
+
+TEST(NoJobLost, HoldsWhenEachIsDoneOrDead) {
+  expect_holds(Told().job(1).done(1).job(2, Trait::hopeless).status(2, dead(5)), "no-job-lost");
+}
+
+TEST(NoJobLost, IsViolatedByAJobThatVanished) {
+  expect_violated(Told().job(1).claim(2, 10ms, 1, 1), "no-job-lost",
+                  "email-1 was accepted at 1.0 ms: claimed by worker 2 at 10.0 ms");
+}
+
+TEST(NoJobLost, IsViolatedByAJobCalledCompletedThatWasNot) {
+  Told run;
+  run.job(1).done(1).evidence().effects.clear();
+  expect_violated(run, "no-job-lost", "the queue calls it completed");
+}
+
+TEST(NoJobLost, IsViolatedByAStranger) {
+  expect_violated(Told().job(1).done(1).done(99), "no-job-lost", "job 99 was done and never");
+}
+
+TEST(NoJobLost, CannotTellWhileJobsWait) {
+  Told run;
+  run.job(1).status(1, {.state = JobState::waiting}).evidence().drained = false;
+  expect_unknown(run, "no-job-lost");
+}
+
+TEST(NoJobLost, AsksNothingOfWhatWasNotAccepted) {
+  expect_holds(Told().job(1).done(1).job(2, Trait::ordinary, {}, Outcome::info), "no-job-lost");
+}
+
+TEST(OneEffect, IsViolatedByASecondOne) {
+  Told run;
+  run.job(1).done(1).claim(3, 200ms, 1, 2).evidence().effects[1] = 2;
+  expect_violated(run, "one-effect-per-job", "claimed by worker 3 at 200.0 ms (epoch 2)");
+  expect_holds(Told().job(1).done(1), "one-effect-per-job");
+}
+
+TEST(Attempts, DeadOnlyAtTheLimitAndWithTheReason) {
+  expect_holds(Told().job(1).done(1).job(2).status(2, dead(5)).job(3).status(3, dead(0, 3)),
+               "attempts-within-limit");
+  expect_violated(Told().job(2).status(2, dead(4)), "attempts-within-limit", "4 of 5 attempts");
+  expect_violated(Told().job(2).status(2, dead(6)), "attempts-within-limit", "6 of 5 attempts");
+  expect_violated(
+      Told().job(2).status(2, {.state = JobState::dead, .attempts = 5, .max_attempts = 5}),
+      "attempts-within-limit", "last error ''");
+  expect_unknown(Told(), "attempts-within-limit");
+}
+
+TEST(Backoff, ARetryIsNotEarly) {
+  expect_holds(Told().job(1).claim(0, 10ms, 1, 1).fail(0, 20ms, 1, 1, 50ms).claim(1, 71ms, 1, 2, 2),
+               "retry-within-backoff");
+  expect_violated(
+      Told().job(1).claim(0, 10ms, 1, 1).fail(0, 20ms, 1, 1, 50ms).claim(1, 69ms, 1, 2, 2),
+      "retry-within-backoff", "before its delay of 50.0 ms");
+  expect_unknown(Told().job(1).done(1), "retry-within-backoff");
+}
+
+TEST(Backoff, ADelayIsWithinThePolicy) {
+  expect_violated(Told().job(1).claim(0, 10ms, 1, 1).fail(0, 20ms, 1, 1, 101ms),
+                  "retry-within-backoff", "outside 0.0 ms to 100.0 ms");
+  expect_holds(
+      Told().job(1).claim(0, 10ms, 1, 2, 2).fail(0, 20ms, 1, 2, 199ms).claim(0, 300ms, 1, 3, 3),
+      "retry-within-backoff");
+}
+
+/// 50 jobs that failed together, each with its delay.
+template <class Delay>
+Told herd(const Delay& delay) {
+  Told run;
+  for (int i = 0; i < 50; ++i)
+    run.job(i, Trait::herd).claim(0, 1ms, i, 1).fail(0, 2ms, i, 1, delay(i));
+  return run;
+}
+
+TEST(Spread, JitterSpreadsAHerdAndAFixedDelayDoesNot) {
+  expect_holds(herd([](int i) { return i * 2ms; }), "retries-spread");
+  expect_violated(herd([](int) { return 100ms; }), "retries-spread", "100 % of the jobs");
+  expect_unknown(Told().job(1).done(1), "retries-spread");
+}
+
+TEST(Spread, JitterThatIsNearlyNoneIsSeen) {
+  expect_violated(herd([](int i) { return 60ms + (i % 10) * 3ms; }), "retries-spread", "due again");
+}
+
+TEST(Spread, IsMeasuredWhereTheHerdComesBack) {
+  Told run = herd([](int i) { return i * 2ms; });
+  for (int i = 0; i < 50; ++i) run.claim(0, 10ms + i * 2ms, i, 2, 2);
+  EXPECT_EQ(herd_back_within(run.evidence()), 80ms);
+}
+
+/// Worker 2 dies with job 1 at 20 ms; worker 3 claims it at `again`.
+Told orphan(Nanos again) {
+  Told run;
+  run.job(1).claim(2, 10ms, 1, 1).claim(3, again, 1, 2).evidence().deaths = {{2, 20ms, 20ms}};
+  return run;
+}
+
+TEST(Redelivery, IsBoundedByLeaseAndSweep) {
+  // lease 100 + sweep 20 + idle 10 + the first claim's wait of 9
+  EXPECT_EQ(redelivery_bound(orphan(150ms).evidence()), 139ms);
+  expect_holds(orphan(150ms), "redelivered-in-time");
+  expect_violated(orphan(160ms), "redelivered-in-time", "140.0 ms after worker 2 had died");
+  expect_unknown(Told().job(1).done(1), "redelivered-in-time");
+}
+
+TEST(LateCompletion, IsRejected) {
+  const auto late = [](std::int64_t accepted) {
+    return Told()
+        .job(1)
+        .claim(1, 10ms, 1, 1)
+        .claim(2, 200ms, 1, 2)
+        .op(kComplete, 1, 210ms, 1, 1, accepted)
+        .op(kComplete, 2, 220ms, 1, 2, 1 - accepted);
+  };
+  expect_holds(late(0), "late-completion-rejected");
+  expect_violated(late(1), "late-completion-rejected", "epoch 1 was accepted");
+  expect_violated(Told().job(1).done(1).op(kComplete, 1, 50ms, 1, 1), "late-completion-rejected",
+                  "completed twice");
+  expect_unknown(Told().job(1).claim(1, 10ms, 1, 1), "late-completion-rejected");
+}
+
+TEST(Heartbeat, ALongJobRunsOnceUnlessItsWorkerWent) {
+  Told twice;
+  twice.job(1, Trait::slow).claim(1, 10ms, 1, 1).claim(2, 150ms, 1, 2);
+  expect_violated(twice, "heartbeat-keeps-lease", "although its worker was there");
+  twice.evidence().deaths = {{1, 30ms, 30ms}};
+  expect_holds(twice, "heartbeat-keeps-lease");
+  twice.evidence().deaths = {{3, 30ms, 30ms}};
+  expect_violated(twice, "heartbeat-keeps-lease", "claimed again");
+  twice.evidence().pauses = {{1, 30ms, 130ms}};
+  expect_holds(twice, "heartbeat-keeps-lease");
+  expect_unknown(Told().job(1).done(1), "heartbeat-keeps-lease");
+}
+
+TEST(Poison, EndsAmongTheDeadAfterSoManyStalls) {
+  expect_holds(Told().job(1, Trait::poison).status(1, dead(0, kMaxStalls + 1)), "poison-buried");
+  expect_violated(Told().job(1, Trait::poison).status(1, {.state = JobState::waiting, .stalls = 9}),
+                  "poison-buried", "is waiting after 9 stalls");
+  expect_unknown(Told().job(1).done(1), "poison-buried");
+}
+
+TEST(Delayed, IsNeverEarly) {
+  expect_holds(Told().job(1, Trait::delayed, 50ms).claim(0, 50ms, 1, 1), "delayed-never-early");
+  expect_violated(Told().job(1, Trait::delayed, 50ms).claim(0, 49ms, 1, 1), "delayed-never-early",
+                  "with a delay of 50.0 ms and claimed at 49.0 ms");
+  expect_unknown(Told().job(1).done(1), "delayed-never-early");
+}
+
+TEST(AListThatKeepsNothing, IsNotHeldToWhatOnlyAQueuePromises) {
+  Told run;
+  run.job(1).done(1).evidence().keeps = false;
+  for (const char* check : {"attempts-within-limit", "retry-within-backoff", "redelivered-in-time",
+                            "heartbeat-keeps-lease", "poison-buried", "late-completion-rejected"})
+    EXPECT_EQ(run.judge(check).witness, "it does not apply") << check;
+}
+
+TEST(Jobs, SurviveTheirPayload) {
+  for (const auto trait : {Trait::ordinary, Trait::hopeless, Trait::poison, Trait::slow,
+                           Trait::delayed, Trait::herd}) {
+    const Job job{.number = 17, .errand = Errand::capture, .trait = trait};
+    const auto back = decode(encode(job));
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->id(), "capture-17");
+    EXPECT_EQ(back->trait, trait);
+  }
+  for (const char* text : {"", "email", "email|x|ordinary|", "email|1|odd|", "fax|1|ordinary|"})
+    EXPECT_FALSE(decode(text)) << text;
+}
+
+TEST(Jobs, OneCallInFiveIsRefused) {
+  int refused = 0;
+  for (std::int64_t number = 1; number <= 10'000; ++number)
+    refused += provider_refuses({.number = number}, 1, 7);
+  EXPECT_NEAR(refused, 2'000, 200) << "five standard deviations";
+  EXPECT_TRUE(provider_refuses({.number = 1, .trait = Trait::hopeless}, 3, 7));
+  EXPECT_TRUE(provider_refuses({.number = 1, .trait = Trait::herd}, 1, 7));
+  EXPECT_FALSE(provider_refuses({.number = 1, .trait = Trait::herd}, 2, 7));
+}
+
+TEST(Jobs, ThePlanIsTheSeeds) {
+  const auto plan = [](std::uint64_t seed) { return plan_jobs(500, 300ms, seed); };
+  ASSERT_EQ(plan(1).load.size(), 500u);
+  EXPECT_EQ(plan(1).load[77].delay, plan(1).load[77].delay);
+  EXPECT_EQ(plan(1).load.front().trait, Trait::poison);
+  const auto delays = [&](std::uint64_t seed) {
+    std::vector<Nanos> all;
+    for (const auto& job : plan(seed).load) all.push_back(job.delay);
+    return all;
+  };
+  EXPECT_EQ(delays(1), delays(1));
+  EXPECT_NE(delays(1), delays(2));
+}
+
+}  // namespace
+}  // namespace queue_retries
