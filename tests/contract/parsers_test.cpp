@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/random.h"
+#include "infra/amqp.h"
 #include "infra/redis_client.h"
 #include "infra/redis_connection.h"
 #include "infra/redis_replies.h"
@@ -63,6 +64,39 @@ TEST(RedisAddress, ABadUrlIsInvalidAndItsPasswordIsNotShown) {
         "rediss://user:hunter2@host", "//user:hunter2@host", "user:hunter2@host",
         "redis://user:hunter2@host%zz"}) {
     const auto address = RedisAddress::parse(url);
+    ASSERT_FALSE(address) << url;
+    EXPECT_EQ(address.error().code, ErrorCode::invalid) << url;
+    EXPECT_EQ(address.error().message.find("hunter2"), std::string::npos)
+        << address.error().message;
+    EXPECT_FALSE(address.error().message.empty());
+  }
+}
+
+TEST(AmqpAddress, IsReadFromItsUrl) {
+  const auto full = *AmqpAddress::parse("amqp://ada:p%40ss%3Aword@mq.example.com:7000/shop");
+  EXPECT_EQ(full.host, "mq.example.com");
+  EXPECT_EQ(full.port, 7000);
+  EXPECT_EQ(full.user, "ada");
+  EXPECT_EQ(full.password, "p@ss:word");
+  EXPECT_EQ(full.vhost, "shop");
+  EXPECT_EQ(full.display(), "mq.example.com:7000/shop");
+  for (const char* url : {"amqp://localhost", "amqp://localhost/", "amqp://localhost/%2f"}) {
+    const auto short_form = *AmqpAddress::parse(url);
+    EXPECT_EQ(short_form.port, 5672) << url;
+    EXPECT_EQ(short_form.user, "guest") << url;
+    EXPECT_EQ(short_form.vhost, "/") << url;
+    EXPECT_EQ(short_form.display(), "localhost:5672") << url;
+  }
+  EXPECT_EQ(AmqpAddress::parse("amqp://h/a%2fb")->vhost, "a/b");
+  EXPECT_EQ(AmqpAddress::parse("amqp://[::1]:6000")->display(), "[::1]:6000");
+}
+
+TEST(AmqpAddress, ABadUrlIsInvalidAndItsPasswordIsNotShown) {
+  for (const char* url :
+       {"", "localhost", "http://localhost", "amqp://", "amqps://user:hunter2@host",
+        "amqp://user:hunter2@", "amqp://user:hunter2@host:port", "amqp://user:hunter2@host/a/b",
+        "amqp://user:hunter2@host?heartbeat=5", "amqp://user:hunter2@host?socket=/tmp/s"}) {
+    const auto address = AmqpAddress::parse(url);
     ASSERT_FALSE(address) << url;
     EXPECT_EQ(address.error().code, ErrorCode::invalid) << url;
     EXPECT_EQ(address.error().message.find("hunter2"), std::string::npos)
