@@ -14,20 +14,30 @@ using harness::RunPlan;
   throw Failure(Error{code, Happened::no, std::move(message)});
 }
 
+infra::SqlEngine chosen_engine(const RunPlan& plan) {
+  return plan.flags.sql == "postgres" ? infra::SqlEngine::postgres : infra::SqlEngine::mariadb;
+}
+
+servers::Installed installed(infra::SqlEngine engine) {
+  return engine == infra::SqlEngine::postgres ? servers::find_postgres() : servers::find_mariadb();
+}
+
 /// The servers that the run would have to start and that are not installed.
-std::vector<servers::Installed> missing_servers(const RunPlan& plan, Needs needs) {
+std::vector<servers::Installed> missing_servers(const RunPlan& plan, const Needs& needs) {
   std::vector<servers::Installed> missing;
   const auto look = [&](const servers::Installed& found) {
     if (found.program.empty()) missing.push_back(found);
   };
   if (needs.redis && plan.flags.redis_url.empty()) look(servers::find_redis());
-  if (needs.sql && plan.flags.sql_url.empty()) {
-    look(plan.flags.sql == "postgres" ? servers::find_postgres() : servers::find_mariadb());
+  if (needs.sql && plan.flags.sql_url.empty()) look(installed(chosen_engine(plan)));
+  for (const auto engine : needs.engines) {
+    if (engine != infra::SqlEngine::sqlite) look(installed(engine));
   }
   return missing;
 }
 
-void choose_backend(RunPlan& plan, Needs needs, const std::function<void(std::string)>& note) {
+void choose_backend(RunPlan& plan, const Needs& needs,
+                    const std::function<void(std::string)>& note) {
   const bool own_address = !plan.flags.redis_url.empty() || !plan.flags.sql_url.empty();
   if (plan.flags.backend == Backend::embedded) {
     if (own_address)
@@ -128,13 +138,19 @@ Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
   }
   if (needs.sql) {
     opened.sql = plan.backend == Backend::embedded ? embedded_sql(*supervisor)
-                 : plan.flags.sql_url.empty()      ? private_sql(*supervisor, plan)
-                                                   : users_sql(plan);
+                 : plan.flags.sql_url.empty() ? private_sql(*supervisor, chosen_engine(plan), plan)
+                                              : users_sql(plan);
   }
   if (needs.folder) {
     auto folder = supervisor->folder();
     if (!folder) throw Failure(folder.error());
     opened.folder = *folder;
+  }
+  for (const auto engine : needs.engines) {
+    const bool sqlite = engine == infra::SqlEngine::sqlite;
+    if (plan.backend == Backend::embedded && !sqlite) continue;
+    opened.engines[engine] =
+        sqlite ? embedded_sql(*supervisor) : private_sql(*supervisor, engine, plan);
   }
   return opened;
 }

@@ -4,6 +4,7 @@
 // and do not care which it is.
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,6 +92,9 @@ struct Needs {
   bool durable_redis = false;  // with an append-only file, unless the fault is about having none
   bool sql = false;
   bool folder = false;
+  /// Each of these at once, whatever --sql says: private servers, and SQLite as a file. On the
+  /// embedded backend SQLite alone.
+  std::vector<infra::SqlEngine> engines = {};
 };
 
 struct Backends {
@@ -98,6 +102,7 @@ struct Backends {
   std::unique_ptr<RedisBackend> redis;
   std::unique_ptr<SqlBackend> sql;
   std::filesystem::path folder;  // 0700, for what the run's processes write down; goes with the run
+  std::map<infra::SqlEngine, std::unique_ptr<SqlBackend>> engines;
 };
 
 /// Starts or reaches what is needed. Changes the plan where the default cannot be had, with a note

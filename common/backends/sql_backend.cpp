@@ -84,11 +84,11 @@ std::unique_ptr<SqlBackend> migrated(std::unique_ptr<AddressedSql> sql) {
 
 }  // namespace
 
-std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, const RunPlan& plan) {
-  const bool postgres = plan.flags.sql == "postgres";
+std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, infra::SqlEngine engine,
+                                        const RunPlan& plan) {
+  const bool postgres = engine == infra::SqlEngine::postgres;
   auto server = postgres ? supervisor.postgres() : supervisor.mariadb();
   if (!server) throw Failure(server.error());
-  const auto engine = postgres ? infra::SqlEngine::postgres : infra::SqlEngine::mariadb;
   const infra::SqlAddress address{.engine = engine,
                                   .path = {},
                                   .unix_socket = (*server)->socket().string(),

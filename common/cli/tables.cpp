@@ -64,6 +64,12 @@ std::string symbol(const std::string& verdict) {
   return verdict == "violated" ? "✗" : "?";
 }
 
+/// "✓ wait 3 ms": a check that holds may say what that cost.
+std::string marked(const json& answer) {
+  const std::string verdict = answer.at("verdict"), cost = answer.at("witness");
+  return symbol(verdict) + (verdict == "holds" && !cost.empty() ? " " + cost : "");
+}
+
 const json* find_named(const json& list, const std::string& name) {
   const auto found = std::find_if(list.begin(), list.end(),
                                   [&](const json& each) { return each.at("name") == name; });
@@ -112,7 +118,7 @@ std::string correctness(const json& result) {
         fmt::format("**{}**: {}", name, check.at("claim").get<std::string>())};
     for (const auto& variant : result.at("variants")) {
       const json* answer = find_named(variant.at("checks"), name);
-      cells.push_back(answer == nullptr ? "–" : symbol(answer->at("verdict")));
+      cells.push_back(answer == nullptr ? "–" : marked(*answer));
     }
     text += row(cells);
   }

@@ -15,13 +15,16 @@ enum class Verdict { holds, violated, inconclusive };
 std::string_view name(Verdict verdict);
 
 /// A check's answer. A violation has a witness: the few operations that prove it, readable on its
-/// own. `inconclusive` says in the witness what was missing.
+/// own. `inconclusive` says in the witness what was missing; `holds` may say in a few words what it
+/// cost to hold: "wait 3 ms".
 struct CheckResult {
   Verdict verdict = Verdict::inconclusive;
   std::string witness;
   std::uint64_t examined = 0;  // how many cases the answer rests on
 
-  static CheckResult holds(std::uint64_t examined) { return {Verdict::holds, {}, examined}; }
+  static CheckResult holds(std::uint64_t examined, std::string cost = {}) {
+    return {Verdict::holds, std::move(cost), examined};
+  }
   static CheckResult violated(std::string witness, std::uint64_t examined) {
     return {Verdict::violated, std::move(witness), examined};
   }

@@ -78,11 +78,14 @@ bool is_accused(const VariantResult& variant, const std::string& check) {
   return variant.as_promised == Verdict::violated && !is_to_break(variant, check);
 }
 
+/// What it cost to hold, where a scenario tells that, stands beside the mark.
 Cell mark(const VariantResult& variant, const std::string& check) {
   const CheckResult* result = find_check(variant, check);
   if (!result) return {std::string(kNothing), Style::faint};
   switch (result->verdict) {
-    case Verdict::holds: return {std::string(kHolds), Style::good};
+    case Verdict::holds:
+      return {std::string(kHolds) + (result->witness.empty() ? "" : " " + result->witness),
+              Style::good};
     case Verdict::inconclusive: return {std::string(kUnclear), Style::warning};
     case Verdict::violated: break;
   }
@@ -152,7 +155,33 @@ class Page {
 
 // ---- did it stay correct? --------------------------------------------------------------------
 
+bool tells_costs(const RunResult& result) {
+  for (const auto& variant : result.variants) {
+    for (const auto& [check, found] : variant.checks) {
+      if (found.verdict == Verdict::holds && !found.witness.empty()) return true;
+    }
+  }
+  return false;
+}
+
+/// A row for each check: there are many, and their cells say more than yes and no.
+Table matrix(const RunResult& result) {
+  Table table;
+  table.add_column("");
+  for (const auto& variant : result.variants) table.add_column(variant.name);
+  for (const auto& [check, claim] : result.checks) {
+    std::vector<Cell> row{{check}};
+    for (const auto& variant : result.variants) row.push_back(mark(variant, check));
+    table.add_row(std::move(row));
+  }
+  std::vector<Cell> outcomes{{"as promised?"}};
+  for (const auto& variant : result.variants) outcomes.push_back(outcome(variant));
+  table.add_row(std::move(outcomes));
+  return table;
+}
+
 Table verdict_table(const RunResult& result) {
+  if (tells_costs(result)) return matrix(result);
   Table table;
   table.add_column("");
   for (const auto& [check, claim] : result.checks) table.add_column(check);
@@ -227,7 +256,10 @@ void add_correctness(const RunResult& result, Page& page) {
   if (result.checks.empty() || result.variants.empty()) return;
   page.line("Did it stay correct?", Style::heading);
   page.add(verdict_table(result));
-  page.line("  ✓ holds   ✗ broken   ? can't tell   – does not apply", Style::faint);
+  page.line(tells_costs(result)
+                ? "  ✓ holds, and what it cost   ✗ broken   ? can't tell   – does not apply"
+                : "  ✓ holds   ✗ broken   ? can't tell   – does not apply",
+            Style::faint);
   page.line();
   add_claims(result, page);
   add_guards(result, page);

@@ -93,7 +93,7 @@ struct Scenario {
   std::vector<Variant> variants;                            // naive first
   std::vector<FaultChoice> faults;                          // the first is the default
   std::vector<std::pair<std::string, std::string>> checks;  // name, claim
-  std::string rank_by;  // the metric that ranks: "reads_per_second"
+  std::string rank_by;  // the metric that ranks: "reads_per_second"; empty: nothing is timed
   std::string naive;    // the variant whose loss is explained, against the best ranked one
   std::string lesson;   // why it lost, one sentence; file:line are added
   std::string next;     // what to try next

@@ -1,0 +1,98 @@
+#include "checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "workload.h"
+
+namespace isolation_matrix {
+namespace {
+
+using lab::harness::Better;
+using lab::harness::Check;
+using lab::harness::CheckResult;
+using lab::harness::Metric;
+
+CheckResult judge(const Cell& cell) {
+  if (cell.observed > 0) {
+    return CheckResult::violated(
+        fmt::format("{} of {} times. {}", cell.observed, cell.played, cell.witness), cell.played);
+  }
+  if (cell.unclear > 0) return CheckResult::inconclusive(cell.problem, cell.played);
+  return CheckResult::holds(cell.played, price(cell));
+}
+
+double per_play(double of_all, const Cell& cell) {
+  return cell.played == 0 ? 0 : of_all / static_cast<double>(cell.played);
+}
+
+/// "wait", "2 waits"; nothing when it is rarer than every second time.
+std::string counted(double value, const char* what) {
+  const long long whole = std::llround(value);
+  return whole == 0 ? "" : whole == 1 ? what : fmt::format("{} {}s", whole, what);
+}
+
+}  // namespace
+
+void Matrix::add(const Script& script, const Played& played) {
+  Cell& cell = cells_[script.anomaly];
+  ++cell.played;
+  cell.waits += played.waits();
+  cell.aborts += played.aborts();
+  cell.waited += played.waited();
+  if (const std::string problem = played.problem(); !problem.empty()) {
+    if (cell.unclear++ == 0) cell.problem = problem;
+  } else if (script.observed(played)) {
+    if (cell.observed++ == 0) cell.witness = played.transcript();
+  }
+}
+
+const Cell* Matrix::cell(const std::string& anomaly) const {
+  const auto found = cells_.find(anomaly);
+  return found == cells_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t Matrix::passes() const {
+  std::uint64_t fewest = cells_.empty() ? 0 : cells_.begin()->second.played;
+  for (const auto& [anomaly, cell] : cells_) fewest = std::min(fewest, cell.played);
+  return fewest;
+}
+
+std::vector<Metric> Matrix::costs() const {
+  double waits = 0, aborts = 0, waited = 0;
+  for (const auto& [anomaly, cell] : cells_) {
+    waits += per_play(static_cast<double>(cell.waits), cell);
+    aborts += per_play(static_cast<double>(cell.aborts), cell);
+    waited += per_play(lab::milliseconds(cell.waited), cell);
+  }
+  return {{"lock_waits", "1", Better::lower, {waits}},
+          {"lock_wait_ms", "ms", Better::lower, {waited}},
+          {"aborts", "1", Better::lower, {aborts}}};
+}
+
+std::string price(const Cell& cell) {
+  std::string text = counted(per_play(static_cast<double>(cell.waits), cell), "wait");
+  if (!text.empty())
+    text += fmt::format(" {:.0f} ms", std::ceil(per_play(lab::milliseconds(cell.waited), cell)));
+  const std::string aborts = counted(per_play(static_cast<double>(cell.aborts), cell), "abort");
+  return text + (text.empty() || aborts.empty() ? "" : ", ") + aborts;
+}
+
+const std::vector<Check<Matrix>>& checks() {
+  static const std::vector<Check<Matrix>> all = [] {
+    std::vector<Check<Matrix>> made;
+    for (const auto& script : scripts()) {
+      made.push_back({script.anomaly, script.claim,
+                      [name = script.anomaly](const Matrix& matrix) -> std::optional<CheckResult> {
+                        const Cell* cell = matrix.cell(name);
+                        return cell ? std::optional(judge(*cell)) : std::nullopt;
+                      }});
+    }
+    return made;
+  }();
+  return all;
+}
+
+}  // namespace isolation_matrix

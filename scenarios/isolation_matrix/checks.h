@@ -1,0 +1,44 @@
+#pragma once
+// What the scripts showed at one level, and the checks: one for each anomaly.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/check.h"
+#include "harness/results.h"
+#include "script.h"
+
+namespace isolation_matrix {
+
+/// One anomaly at one level: every time that its script was played.
+struct Cell {
+  std::uint64_t played = 0, observed = 0, unclear = 0;
+  std::uint64_t waits = 0, aborts = 0;  // of all plays
+  lab::Nanos waited{};
+  std::string witness;  // the first play in which the anomaly was there
+  std::string problem;  // of the first that proved nothing
+};
+
+class Matrix {
+ public:
+  void add(const Script& script, const Played& played);
+
+  /// Nothing when its script was never played.
+  const Cell* cell(const std::string& anomaly) const;
+
+  /// lock_waits, lock_wait_ms, aborts: of one pass through all scripts, on average.
+  std::vector<lab::harness::Metric> costs() const;
+  std::uint64_t passes() const;
+
+ private:
+  std::map<std::string, Cell> cells_;
+};
+
+/// What it took to prevent the anomaly, of one play: "wait 3 ms, abort"; empty when nothing.
+std::string price(const Cell& cell);
+
+/// One check for each script: its anomaly was in no play.
+const std::vector<lab::harness::Check<Matrix>>& checks();
+
+}  // namespace isolation_matrix
