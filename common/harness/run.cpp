@@ -177,7 +177,7 @@ class Run {
     for (const Variant* variant : chosen_) {
       VariantResult blank;
       blank.name = variant->name;
-      blank.promise = variant->promise.text(plan_.fault);
+      blank.promise = session_->promise_of(*variant).text(plan_.fault);
       blank.idea = variant->idea;
       blank.source = variant->source;
       blank.line = line_of(variant->source, variant->look_at);
@@ -211,7 +211,7 @@ class Run {
       found.timeseries = std::move(report.timeseries);
       result_.faults.insert(result_.faults.end(), report.faults.begin(), report.faults.end());
       found.verdict = overall(found.checks);
-      found.as_promised = against_promise(found.checks, variant.promise, plan_.fault);
+      found.as_promised = against_promise(found.checks, session_->promise_of(variant), plan_.fault);
       found.ranked = found.verdict == Verdict::holds;
       for (const auto& [check, outcome] : found.checks) {
         events_.emit("check", {{"variant", variant.name},

@@ -77,6 +77,8 @@ class Session {
   virtual std::string load_in_words() const = 0;
   /// Why this variant cannot run in this world ("needs a real Redis"); empty when it can. It is left out, with a note.
   virtual std::string cannot_run(const Variant& /*variant*/) const { return {}; }
+  /// What the variant promises in this world: the same, unless that depends on the servers found.
+  virtual Promise promise_of(const Variant& variant) const { return variant.promise; }
   /// Load with the run's fault, from a clean state; then the checks.
   virtual TrialReport trial(const Variant& variant, EventStream& events) = 0;
   /// Speed without faults. `index` counts rounds; variants are interleaved inside one.

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <istream>
+#include <sstream>
 
+#include "actors/role.h"
 #include "harness/exit_status.h"
 #include "infra/product_repository.h"
 
@@ -44,17 +45,12 @@ std::string doomed_writer_orders(const std::string& variant, const lab::infra::R
   add(redis.user);
   add(redis.password);
   add(redis.database);
-  add(static_cast<int>(sql.engine));
-  add(sql.unix_socket);
-  add(sql.host);
-  add(sql.port);
-  add(sql.user);
-  add(sql.password);
-  add(sql.database);
+  add(sql.url());
   return orders;
 }
 
-int doomed_writer(std::istream& orders, const std::vector<Recipe>& recipes) {
+int doomed_writer(const std::vector<Recipe>& recipes) {
+  std::istringstream orders(lab::actors::take_orders());
   const auto text = [&] {
     std::string line;
     std::getline(orders, line);
@@ -70,13 +66,7 @@ int doomed_writer(std::istream& orders, const std::vector<Recipe>& recipes) {
   redis_address.user = text();
   redis_address.password = text();
   redis_address.database = static_cast<int>(number());
-  lab::infra::SqlAddress sql_address{.engine = static_cast<lab::infra::SqlEngine>(number())};
-  sql_address.unix_socket = text();
-  sql_address.host = text();
-  sql_address.port = static_cast<int>(number());
-  sql_address.user = text();
-  sql_address.password = text();
-  sql_address.database = text();
+  const auto sql_address = lab::infra::SqlAddress::parse(text()).value();
 
   const auto redis = lab::infra::connect_redis(redis_address);
   const auto sql = lab::infra::connect_sql(sql_address, {.connections = 1});

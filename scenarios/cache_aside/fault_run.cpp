@@ -7,8 +7,8 @@
 #include <future>
 #include <thread>
 
+#include "actors/actor.h"
 #include "core/stop.h"
-#include "core/subprocess.h"
 #include "doomed_writer.h"
 #include "harness/load.h"
 #include "harness/statistics.h"
@@ -186,9 +186,10 @@ class FaultRun {
         doomed_writer_orders(setting_.recipe.variant, *setting_.backends.redis->address(),
                              setting_.backends.sql->address(), id, Cents{write.aux});
     write.planned = write.invoked = now() - zero_;
-    const auto writer = lab::run_program({"/proc/self/exe", kDoomedWriterRole}, 10s, orders);
+    lab::actors::Actor writer({.role = kDoomedWriterRole, .orders = orders});
+    const auto ending = writer.wait(10s);
     write.returned = now() - zero_;
-    writer_killed_ = writer && writer->exit_status == 128 + SIGKILL;
+    writer_killed_ = ending && ending->signal == SIGKILL;
     keep(write);
     faults_.push_back({kAppCrash,
                        "a node",

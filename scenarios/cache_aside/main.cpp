@@ -4,8 +4,7 @@
 // The scenario as a table of contents: its variants with what each promises, its faults, its
 // checks.
 
-#include <iostream>
-
+#include "actors/role.h"
 #include "checks.h"
 #include "doomed_writer.h"
 #include "variants/aside_invalidate.h"
@@ -138,7 +137,6 @@ Scenario scenario() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && argv[1] == std::string(kDoomedWriterRole))
-    return doomed_writer(std::cin, recipes());
+  if (lab::actors::role_of(argc, argv) == kDoomedWriterRole) return doomed_writer(recipes());
   return lab::harness::run_main(scenario(), argc, argv);
 }

@@ -119,6 +119,34 @@ TEST(SqlAddress, IsReadFromItsUrl) {
   EXPECT_EQ(postgres.display(), "PostgreSQL at /run/pg/.s.PGSQL.5433");
 }
 
+TEST(SqlAddress, SurvivesTheWayToItsUrlAndBack) {
+  for (const SqlAddress& address :
+       {SqlAddress{.engine = SqlEngine::sqlite, .path = "/tmp/a folder/lab%.sqlite"},
+        SqlAddress{.engine = SqlEngine::mariadb,
+        .unix_socket = "/tmp/a&b #1/my.sock",
+        .port = 3307,
+        .user = "lab@home",
+        .password = "p:a/s?s w%rd",
+        .database = "l b"},
+        SqlAddress{.engine = SqlEngine::postgres,
+        .host = "db.example.com",
+        .port = 5433,
+        .user = "lab",
+        .password = "secret",
+        .database = "lab"}}) {
+    const auto back = SqlAddress::parse(address.url());
+    ASSERT_TRUE(back) << describe(back.error());
+    EXPECT_EQ(back->engine, address.engine);
+    EXPECT_EQ(back->path, address.path);
+    EXPECT_EQ(back->unix_socket, address.unix_socket);
+    EXPECT_EQ(back->host, address.host);
+    EXPECT_EQ(back->port, address.port);
+    EXPECT_EQ(back->user, address.user);
+    EXPECT_EQ(back->password, address.password);
+    EXPECT_EQ(back->database, address.database);
+  }
+}
+
 TEST(SqlAddress, ABadUrlIsInvalidAndItsPasswordIsNotShown) {
   for (const char* url :
        {"", "lab.db", "sqlite://lab.db", "sqlite://", "mysql://localhost/lab",
