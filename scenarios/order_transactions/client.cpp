@@ -28,8 +28,6 @@ using lab::harness::Outcome;
 constexpr Nanos kBreath =
     3ms;  // after a failure, so that a database that is away is not asked without end
 
-constexpr Nanos kGrace = 20s;
-
 /// One client's life.
 class Client : public Observer {
  public:
@@ -43,11 +41,8 @@ class Client : public Observer {
         shopper_(orders_.season,
                  lab::Random(orders_.seed).stream(1000 * orders_.client + orders_.life)) {
     for (const auto& op : earlier_) shopper_.told(Wish::unpacked(op.aux), is_sold_out(op));
-    // Who is to die at a step dies before the load is over, or soon after.
-    if (!orders_.death_at.empty()) {
-      points_.die_at(orders_.death_at, orders_.death_passing,
-                     std::min(orders_.death_after, orders_.ends - orders_.began - since_begin()));
-    }
+    if (!orders_.death_at.empty())
+      points_.die_at(orders_.death_at, orders_.death_passing, orders_.death_after);
     auto address = lab::infra::SqlAddress::parse(orders_.sql_url).value();
     if (orders_.resets) {
       resets_ = std::make_unique<Resets>(
@@ -60,9 +55,9 @@ class Client : public Observer {
     desk_ = recipe_.make(*observed_);
   }
 
-  void buy_until_the_end() {
+  void buy_until_told_to_stop() {
     finish_what_was_left_open();
-    while (goes_on()) {
+    while (!lab::stop_requested()) {
       const std::int64_t request = next_request();
       const Wish wish = shopper_.next();
       Operation answer = call(kPlace, request, 0, wish);
@@ -90,13 +85,6 @@ class Client : public Observer {
     return op.outcome == Outcome::ok && op.value == 0;
   }
 
-  Nanos since_begin() const { return lab::now().time_since_epoch() - orders_.began; }
-
-  /// The load's time is up for all but those who have yet to be killed.
-  bool goes_on() const {
-    return since_begin() < orders_.ends - orders_.began + (orders_.doomed ? kGrace : Nanos{});
-  }
-
   std::int64_t next_request() {
     if (requests_ == 0) {  // in the first life there were none
       for (const auto& op : earlier_)
@@ -120,7 +108,7 @@ class Client : public Observer {
 
   /// Until there is an answer. A refusal says only that this attempt made nothing: what came of the first is still open.
   void ask_again(std::int64_t request, std::int64_t attempt, const Wish& wish) {
-    while (attempt < kMostAttempts && goes_on()) {
+    while (attempt < kMostAttempts && !lab::stop_requested()) {
       const Operation answer = call(kRetry, request, attempt, wish);
       if (answer.outcome == Outcome::ok) return;
       attempt += answer.outcome == Outcome::info ? 1 : 0;
@@ -203,9 +191,6 @@ std::string ClientOrders::text() const {
                         {"seed", seed},
                         {"season", season.number},
                         {"sales", season.sales},
-                        {"began_ns", began.count()},
-                        {"ends_ns", ends.count()},
-                        {"doomed", doomed},
                         {"death_at", death_at},
                         {"death_passing", death_passing},
                         {"death_after_ns", death_after.count()},
@@ -216,7 +201,6 @@ std::string ClientOrders::text() const {
 ClientOrders ClientOrders::parse(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    const auto nanos = [&](const char* name) { return Nanos(json.at(name).get<std::int64_t>()); };
     ClientOrders orders;
     json.at("variant").get_to(orders.variant);
     json.at("sql_url").get_to(orders.sql_url);
@@ -226,12 +210,9 @@ ClientOrders ClientOrders::parse(const std::string& text) {
     json.at("seed").get_to(orders.seed);
     json.at("season").get_to(orders.season.number);
     json.at("sales").get_to(orders.season.sales);
-    orders.began = nanos("began_ns");
-    orders.ends = nanos("ends_ns");
-    json.at("doomed").get_to(orders.doomed);
     json.at("death_at").get_to(orders.death_at);
     json.at("death_passing").get_to(orders.death_passing);
-    orders.death_after = nanos("death_after_ns");
+    orders.death_after = Nanos(json.at("death_after_ns").get<std::int64_t>());
     json.at("resets").get_to(orders.resets);
     return orders;
   } catch (const nlohmann::json::exception& problem) {
@@ -240,8 +221,9 @@ ClientOrders ClientOrders::parse(const std::string& text) {
 }
 
 int client(const std::vector<Recipe>& recipes) {
+  lab::handle_stop_signals();
   try {
-    Client(ClientOrders::parse(lab::actors::take_orders()), recipes).buy_until_the_end();
+    Client(ClientOrders::parse(lab::actors::take_orders()), recipes).buy_until_told_to_stop();
     return lab::harness::kAsPromised;
   } catch (const std::exception& problem) {
     fmt::print(stderr, "client: {}\n", problem.what());

@@ -1,6 +1,6 @@
 #pragma once
-// A client of the shop: a process of its own, with one connection. It buys until its time is up, keeps a history that
-// outlives it, and asks again when it got no answer: at once, or in its next life.
+// A client of the shop: a process of its own, with one connection. It buys until it is told to stop (SIGTERM), keeps a history
+// that outlives it, and asks again when it got no answer: at once, or in its next life.
 
 #include <cstdint>
 #include <filesystem>
@@ -25,9 +25,7 @@ struct ClientOrders {
   std::size_t life = 0;
   std::uint64_t seed = 0;
   Season season;
-  Nanos began{}, ends{};  // of the load, on the machine's monotonic clock
-  bool doomed = false;    // it is to be killed in this life, and goes on until it is
-  std::string death_at;   // a step; empty: from outside
+  std::string death_at;  // a step, or empty
   std::uint64_t death_passing = 0;
   Nanos death_after{};
   bool resets = false;  // its connection is reset while some of its commits are under way

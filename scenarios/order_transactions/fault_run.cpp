@@ -26,8 +26,9 @@ using lab::actors::CrashPoints;
 using namespace lab::harness;
 using namespace std::chrono_literals;
 
-/// How long clients may take to come to an end after the load's: a call that waits for a lock, a database that comes back.
+/// For what comes when it comes: the first orders, the last planned death, the end of a call that waits for a lock.
 constexpr Nanos kPatience = 60s;
+constexpr std::size_t kSome = 20;  // orders
 
 /// A run in the making: what is collected on the way to the checks.
 class FaultRun {
@@ -81,9 +82,6 @@ class FaultRun {
                         .life = life,
                         .seed = setting_.plan.flags.seed,
                         .season = setting_.season,
-                        .began = (zero_ + load_.begin).time_since_epoch(),
-                        .ends = (zero_ + load_.end).time_since_epoch(),
-                        .doomed = death != nullptr,
                         .resets = setting_.plan.fault == kReset};
     if (death && !death->point.empty()) {
       orders.death_at = death->point;
@@ -96,8 +94,6 @@ class FaultRun {
   void clients_buy() {
     phase("clients buy");
     const Timing& timing = setting_.plan.timing;
-    load_.begin = now() - zero_;
-    load_.end = load_.begin + timing.load();
     lab::faults::FaultPlan plan(setting_.backends.sql->faults(timing));
     Watcher watcher(setting_.sql, setting_.season, zero_);
     ActorPool clients({.role = kClientRole,
@@ -106,20 +102,50 @@ class FaultRun {
                        .orders = [this](auto index, auto life, auto* death) {
                          return orders_of(index, life, death);
                        }});
-    plan.start(zero_ + load_.begin, [&](const lab::faults::FaultRecord& fault, bool ended) {
+    await([&] { return acknowledged_since(Nanos{}) >= kSome || !clients.problem().empty(); });
+    load_.begin = now() - zero_;
+    plan.start(now(), [&](const lab::faults::FaultRecord& fault, bool ended) {
       events_.emit("fault", {{"variant", setting_.recipe.variant},
                              {"name", fault.name},
                              {"target", fault.target},
                              {"state", std::string(ended ? "ended" : "began")}});
     });
-    const bool finished = clients.wait_until_finished(timing.load() + kPatience);
-    keep_faults(plan.finish());
+    (void)lab::sleep_for(timing.load() - timing.recovery);
+    keep_faults(plan.finish());  // the recovery begins when the fault has really ended
+    (void)lab::sleep_for(timing.recovery);
+    await([&] { return acknowledged_since(outage_.end) >= kSome && all_deaths_died(clients); });
+    load_.end = now() - zero_;
+    const bool finished = clients.terminate(kPatience);
     evidence_.watched = watcher.stop();
     if (lab::stop_requested()) return;
     if (!finished) throw lab::Failure("the clients do not come to an end");
     if (auto problem = clients.problem(); !problem.empty()) throw lab::Failure(problem);
     counts_ = clients.counts();
     keep_deaths(clients.deaths());
+  }
+
+  /// Until it is so, or patience is at its end: then the guards say what is missing.
+  template <class Condition>
+  static void await(const Condition& condition) {
+    for (const Instant end = now() + kPatience; !condition() && now() < end;) {
+      if (!lab::sleep_for(2ms)) return;
+    }
+  }
+
+  std::size_t acknowledged_since(Nanos begin) const {
+    std::size_t count = 0;
+    for (std::uint32_t client = 0; client < kClients; ++client) {
+      for (const auto& op : lab::actors::read_operations(history_of(folder_, client), zero_, {}))
+        count += op.outcome == Outcome::ok && op.value != 0 && op.returned > begin ? 1 : 0;
+    }
+    return count;
+  }
+
+  bool all_deaths_died(const ActorPool& clients) const {
+    if (setting_.plan.fault != kAppCrash) return true;
+    const auto counts = clients.counts();
+    return counts.killed_at_points + counts.killed_at_random >= planned_kills(setting_.plan) ||
+           !clients.problem().empty();
   }
 
   void keep_faults(const std::vector<lab::faults::FaultRecord>& records) {
