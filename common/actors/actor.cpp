@@ -86,10 +86,11 @@ struct Birth {
   ::setpgid(0, 0);
   const rlimit no_core_dump{0, 0};  // passwords
   ::setrlimit(RLIMIT_CORE, &no_core_dump);
+  // First the run's own handlers go: a SIGTERM that is waiting already must end this process and not be swallowed by them.
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGHUP}) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGHUP}) ::signal(number, SIG_DFL);
   if (birth.placed) ::sched_setaffinity(0, sizeof birth.cpus, &birth.cpus);
   const int nothing = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (::dup2(birth.input, STDIN_FILENO) < 0 || ::dup2(nothing, STDOUT_FILENO) < 0)

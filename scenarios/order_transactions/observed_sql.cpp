@@ -1,5 +1,6 @@
 #include "observed_sql.h"
 
+#include "core/clock.h"
 #include "retry.h"
 
 namespace order_transactions {
@@ -17,6 +18,7 @@ class ObservedConnection : public SqlConnection {
     const bool changes =
         statement.find("INSERT") != std::string_view::npos || statement.starts_with("UPDATE");
     if (changes && !in_transaction_) observer_.committing();
+    travel();
     auto result = inner_->run(statement, values);
     if (!result) return noted(result.error());
     if (statement.starts_with("UPDATE products")) observer_.passed(kAfterStockUpdate);
@@ -26,6 +28,7 @@ class ObservedConnection : public SqlConnection {
   }
 
   Result<void> begin() override {
+    travel();
     auto begun = inner_->begin();
     if (!begun) return noted(begun.error());
     in_transaction_ = true;
@@ -37,6 +40,7 @@ class ObservedConnection : public SqlConnection {
   Result<void> commit() override {
     observer_.passed(kBeforeCommit);
     observer_.committing();
+    travel();
     auto committed = inner_->commit();
     if (!committed) return noted(committed.error());
     in_transaction_ = false;
@@ -52,6 +56,10 @@ class ObservedConnection : public SqlConnection {
   SqlEngine engine() const override { return inner_->engine(); }
 
  private:
+  void travel() const {
+    if (engine() == SqlEngine::sqlite) (void)lab::sleep_for(kEmbeddedRoundTrip);
+  }
+
   lab::Error noted(const lab::Error& error) {
     if (is_transient(error)) observer_.lost_to_another();
     return error;

@@ -2,6 +2,7 @@
 // The database as a variant uses it, seen by the scenario: which step a transaction has reached, what the database refused.
 // The variant does not know.
 
+#include <chrono>
 #include <memory>
 #include <string_view>
 
@@ -30,7 +31,10 @@ class Observer {
   virtual void committing() {}
 };
 
-/// `inner` and `observer` must outlive it.
+/// SQLite is a call away, not a network: without a round trip per statement it would teach that nobody ever comes in between.
+inline constexpr std::chrono::microseconds kEmbeddedRoundTrip{100};
+
+/// Adds the round trip on SQLite. `inner` and `observer` must outlive it.
 std::unique_ptr<lab::infra::Sql> observed(lab::infra::Sql& inner, Observer& observer);
 
 }  // namespace order_transactions

@@ -35,10 +35,14 @@ class World : public Session {
   std::vector<ServerUsed> servers() const override { return {backends_.sql->used()}; }
 
   std::string load_in_words() const override {
+    const std::string embedded =
+        sql_->engine() == SqlEngine::sqlite
+            ? fmt::format("; {} us are added to every statement", kEmbeddedRoundTrip.count())
+            : "";
     return fmt::format(
         "fault run: {} client processes, as fast as answers come, every second order for a sale of "
-        "{} pieces; speed: {} connections, closed loop, {} products and 1",
-        kClients, kSaleStock, kConnections, kSpreadProducts);
+        "{} pieces; speed: {} connections, closed loop, {} products and 1{}",
+        kClients, kSaleStock, kConnections, kSpreadProducts, embedded);
   }
 
   /// transaction_only relies on the engine's default level: where that does not let updates get lost, it sells nothing
