@@ -70,7 +70,8 @@ class FaultRun {
                                      .actors = kClients,
                                      .kills = planned_kills(setting_.plan),
                                      .points = steps_of(setting_.recipe),
-                                     .duration = setting_.plan.timing.load()});
+                                     .duration = setting_.plan.timing.load(),
+                                     .most_passings = setting_.plan.flags.quick ? 2u : 8u});
   }
 
   std::string orders_of(std::size_t index, std::size_t life,
@@ -367,7 +368,7 @@ class FaultRun {
 
 std::size_t planned_kills(const RunPlan& plan) {
   if (plan.flags.kills) return static_cast<std::size_t>(*plan.flags.kills);
-  return plan.flags.quick ? 18 : 60;
+  return plan.flags.quick ? 12 : 60;
 }
 
 TrialReport run_with_fault(const Setting& setting, EventStream& events) {
