@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "infra/sql_prepared.h"
 #include "infra/sql_session.h"
@@ -21,6 +22,14 @@ struct Statement : PreparedStatement<sqlite::SQLiteStatementImpl> {
 // How long a writer waits for the one before it, as MariaDB's and PostgreSQL's row locks do by
 // default or longer.
 constexpr int busy_timeout_ms = 10'000;
+
+/// Looks every millisecond. SQLite's own handler waits longer and longer, up to 100 ms, so that those who have waited longest
+/// come last when many write.
+int wait_for_the_lock(void*, int looks) {
+  if (looks >= busy_timeout_ms) return 0;
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return 1;
+}
 
 ErrorCode code_of(int extended) {
   switch (extended) {
@@ -47,7 +56,7 @@ class SqliteSession : public SqlSession {
       : session_(new sqlite::SessionImpl(path, timeout_seconds)),
         database_(Poco::AnyCast<sqlite3*>(session_->getProperty("handle"))) {
     sqlite3_extended_result_codes(database_, 1);
-    sqlite3_busy_timeout(database_, busy_timeout_ms);
+    sqlite3_busy_handler(database_, wait_for_the_lock, nullptr);
   }
 
   ~SqliteSession() override {

@@ -1,5 +1,5 @@
 #pragma once
-// The statements of conditional_update through the databases' own C clients: prepared, on one connection, with no layer of
+// The statements of idempotent_order through the databases' own C clients: prepared, on one connection, with no layer of
 // ours in between. What they give is the limit for every variant.
 
 #include <memory>

@@ -1,4 +1,3 @@
-#include <errmsg.h>
 #include <mysql.h>
 
 #include <array>
@@ -28,12 +27,14 @@ class MariadbClient : public CClient {
                             by_socket ? address.unix_socket.c_str() : nullptr, 0))
       fail();
     begin_ = prepare("BEGIN");
-    update_ = prepare("UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?");
+    key_ = prepare("INSERT INTO idempotency_keys (idempotency_key, order_id) VALUES (?, ?)");
     order_ =
         prepare("INSERT INTO orders (id, user_id, state, total_cents) VALUES (?, ?, 'paid', ?)");
     payment_ = prepare(
         "INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
         "VALUES (?, ?, ?, ?, 'captured')");
+    outbox_ = prepare("INSERT INTO outbox (id, order_id, event) VALUES (?, ?, 'order_placed')");
+    update_ = prepare("UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?");
     line_ = prepare(
         "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
         "VALUES (?, ?, ?, ?)");
@@ -45,12 +46,13 @@ class MariadbClient : public CClient {
     std::int64_t id = request.id.value, user = request.user.value, product = request.product.value,
                  quantity = request.quantity, price = request.unit_price.value,
                  total = quantity * price;
-    std::string key = "attempt-" + std::to_string(id);
-    const bool placed = run(begin_, {}) &&
-                        run(update_, {number(quantity), number(product), number(quantity)}) &&
-                        mysql_stmt_affected_rows(update_.get()) == 1 &&
+    std::string key = request.key;
+    const bool placed = run(begin_, {}) && run(key_, {text(key), number(id)}) &&
                         run(order_, {number(id), number(user), number(total)}) &&
                         run(payment_, {number(id), number(id), number(total), text(key)}) &&
+                        run(outbox_, {number(id), number(id)}) &&
+                        run(update_, {number(quantity), number(product), number(quantity)}) &&
+                        mysql_stmt_affected_rows(update_.get()) == 1 &&
                         run(line_, {number(id), number(product), number(quantity), number(price)});
     return run(placed ? commit_ : rollback_, {}) && placed;
   }
@@ -86,7 +88,7 @@ class MariadbClient : public CClient {
   }
 
   std::unique_ptr<MYSQL, CloseConnection> connection_;
-  Statement begin_, update_, order_, payment_, line_, commit_, rollback_;
+  Statement begin_, key_, order_, payment_, outbox_, update_, line_, commit_, rollback_;
 };
 
 }  // namespace

@@ -31,14 +31,19 @@ class PostgresClient : public CClient {
     connection_.reset(PQconnectdbParams(keys, values, 0));
     if (PQstatus(connection_.get()) != CONNECTION_OK) fail();
     prepare("begin", "BEGIN");
-    prepare("update", "UPDATE products SET stock = stock - $1 WHERE id = $2 AND stock >= $3");
     prepare("insert",
-            "WITH placed AS (INSERT INTO orders (id, user_id, state, total_cents) "
-            "VALUES ($1, $2, 'paid', $3)), "
+            "WITH kept AS (INSERT INTO idempotency_keys (idempotency_key, order_id) "
+            "VALUES ($1, $2)), "
+            "placed AS (INSERT INTO orders (id, user_id, state, total_cents) "
+            "VALUES ($3, $4, 'paid', $5)), "
             "paid AS (INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
-            "VALUES ($4, $5, $6, $7, 'captured')) "
+            "VALUES ($6, $7, $8, $9, 'captured')) "
+            "INSERT INTO outbox (id, order_id, event) VALUES ($10, $11, 'order_placed')");
+    prepare("take",
+            "WITH taken AS (UPDATE products SET stock = stock - $1 WHERE id = $2 AND stock >= $3 "
+            "RETURNING id) "
             "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
-            "VALUES ($8, $9, $10, $11)");
+            "SELECT $4, id, $5, $6 FROM taken");
     prepare("commit", "COMMIT");
     prepare("rollback", "ROLLBACK");
   }
@@ -50,11 +55,12 @@ class PostgresClient : public CClient {
     const std::string quantity = std::to_string(request.quantity);
     const std::string price = std::to_string(request.unit_price.value);
     const std::string total = std::to_string((request.unit_price * request.quantity).value);
-    const std::string key = "attempt-" + id;
-    const bool placed = run<0>("begin", {}) != nullptr &&
-                        is_one_row(run<3>("update", {&quantity, &product, &quantity})) &&
-                        run<11>("insert", {&id, &user, &total, &id, &id, &total, &key, &id,
-                                           &product, &quantity, &price}) != nullptr;
+    const std::string& key = request.key;
+    const bool placed =
+        run<0>("begin", {}) != nullptr &&
+        run<11>("insert", {&key, &id, &id, &user, &total, &id, &id, &total, &key, &id, &id}) !=
+            nullptr &&
+        is_one_row(run<6>("take", {&quantity, &product, &quantity, &id, &quantity, &price}));
     return run<0>(placed ? "commit" : "rollback", {}) != nullptr && placed;
   }
 

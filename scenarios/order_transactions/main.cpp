@@ -68,7 +68,7 @@ std::vector<lab::harness::Variant> variants() {
        source("serializable_retry"), "Isolation::serializable"},
       {"idempotent_order", Promise::must_hold(),
        "the client's key and an outbox row in the same transaction: asking again is safe",
-       source("idempotent_order"), "INSERT INTO idempotency_keys"},
+       source("idempotent_order"), "insert_key_and_order"},
   };
 }
 

@@ -21,7 +21,8 @@ class ObservedConnection : public SqlConnection {
     travel();
     auto result = inner_->run(statement, values);
     if (!result) return noted(result.error());
-    if (statement.starts_with("UPDATE products")) observer_.passed(kAfterStockUpdate);
+    if (statement.find("UPDATE products ") != std::string_view::npos)
+      observer_.passed(kAfterStockUpdate);
     if (statement.find("INSERT INTO orders ") != std::string_view::npos)
       observer_.passed(kAfterOrderInsert);
     return result;

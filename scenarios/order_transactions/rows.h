@@ -1,5 +1,6 @@
 #pragma once
-// The rows that make an order: what all variants write in the same way.
+// The rows that make an order: what several variants write in the same way, in as few round trips as the engine allows.
+// PostgreSQL takes several inserts as parts of one statement (WITH …) and checks their foreign keys at its end.
 
 #include "infra/sql.h"
 #include "order_desk.h"
@@ -11,11 +12,19 @@ namespace order_transactions {
 Result<void> insert_one_by_one(lab::infra::SqlConnection& connection, const OrderRequest& request,
                                const std::string& payment_key);
 
-/// The same inside a transaction; on PostgreSQL in one statement, which saves two round trips.
+/// The same inside a transaction; on PostgreSQL in one statement.
 Result<void> insert_order(lab::infra::SqlConnection& connection, const OrderRequest& request,
                           const std::string& payment_key);
 
 /// The payment's key where the client's is not used: a new one for each attempt, so it protects nobody.
 std::string key_of_this_attempt(const OrderRequest& request);
+
+/// The client's key, the order, its payment and its outbox row: all that nobody else waits for. A `conflict` that is not
+/// transient (retry.h): the key is there already.
+Result<void> insert_key_and_order(lab::infra::SqlConnection& connection,
+                                  const OrderRequest& request);
+
+/// The order's line, and the product taken from the stock if there is enough of it; if not, neither, and false.
+Result<bool> take_from_stock(lab::infra::SqlConnection& connection, const OrderRequest& request);
 
 }  // namespace order_transactions
