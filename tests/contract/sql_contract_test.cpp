@@ -31,8 +31,8 @@ class SqlContract : public ::testing::TestWithParam<SqlEngine> {
     LAB_NEEDS(test::needed_for(GetParam()));
     sql_ = connect_sql(Database::of(GetParam()).address());
     // Referring tables first.
-    for (const char* table :
-         {"payments", "order_lines", "orders", "products", "users", "schema_version", "t"}) {
+    for (const char* table : {"outbox", "idempotency_keys", "payments", "order_lines", "orders",
+                              "products", "users", "schema_version", "t"}) {
       must(sql_->run(fmt::format("DROP TABLE IF EXISTS {}", table)));
     }
     must(
