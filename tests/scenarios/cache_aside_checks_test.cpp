@@ -212,6 +212,14 @@ TEST_F(CacheAsideOutage, OnAMachineTooSlowToTellAHangNothingIsSaid) {
   EXPECT_EQ(judge("available")->verdict, Verdict::holds);
 }
 
+TEST_F(CacheAsideOutage, ADatabaseSlowerThanTheCachesLimitIsNoVariantsDoing) {
+  evidence.store_p99 = 60ms;
+  reads(1000, 140ms);
+  EXPECT_EQ(judge("available")->verdict, Verdict::inconclusive);
+  evidence.store_p99 = 40ms;
+  EXPECT_EQ(judge("available")->verdict, Verdict::violated);
+}
+
 TEST_F(CacheAsideOutage, WaitingForAFreeClientIsNoVariantsDoing) {
   for (int i = 0; i < 1000; ++i) {
     auto late = op(kRead, 7, 1, 100, 230ms, 231ms);
