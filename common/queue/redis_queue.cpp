@@ -14,7 +14,6 @@ namespace {
 using infra::RedisReply;
 
 constexpr Nanos kLongestSleep = 1s;  // a token may die with the worker that took it
-constexpr std::size_t kFieldsOfClaim = 7;
 constexpr std::size_t kFieldsOfHistory = 5;
 
 std::string text(std::int64_t number) {
@@ -116,18 +115,29 @@ Result<void> ScriptedQueue::check(const Claim& claim) const {
   return check_lease(claim.lease);
 }
 
-LeasedJob ScriptedQueue::leased_job(std::span<RedisReply> fields, Instant until) const {
-  LeasedJob job;
-  job.id = std::move(fields[0].text);
-  job.payload = std::move(fields[1].text);
-  job.epoch = number(fields[2]);
-  job.attempt = static_cast<int>(number(fields[3])) + 1;
-  job.stalls = static_cast<int>(number(fields[4]));
-  const auto max = static_cast<int>(number(fields[5]));
-  job.max_attempts = max > 0 ? max : options_.rules.max_attempts;
-  job.order_key = std::move(fields[6].text);
-  job.lease_until = until;
-  return job;
+/// "3:email-17", "+payload" and then, only after a '+', failures, stalls, attempts limit and order key.
+std::vector<LeasedJob> ScriptedQueue::leased_jobs(std::span<RedisReply> items,
+                                                  Instant until) const {
+  std::vector<LeasedJob> jobs;
+  jobs.reserve(items.size() / 2);
+  for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+    LeasedJob& job = jobs.emplace_back();
+    const std::string& claim = items[i].text;
+    const auto colon = claim.find(':');
+    std::from_chars(claim.data(), claim.data() + claim.size(), job.epoch);
+    job.id = claim.substr(colon + 1);
+    job.payload = items[i + 1].text.substr(1);
+    job.max_attempts = options_.rules.max_attempts;
+    job.lease_until = until;
+    if (items[i + 1].text.front() == '-') continue;
+    const auto& more = items[i + 2].items;
+    job.attempt = static_cast<int>(number(more[0])) + 1;
+    job.stalls = static_cast<int>(number(more[1]));
+    if (const auto max = static_cast<int>(number(more[2])); max > 0) job.max_attempts = max;
+    job.order_key = more[3].text;
+    ++i;
+  }
+  return jobs;
 }
 
 Result<ScriptedQueue::Turned> ScriptedQueue::turn(std::span<const Receipt> receipts,
@@ -146,9 +156,7 @@ Result<ScriptedQueue::Turned> ScriptedQueue::turn(std::span<const Receipt> recei
   const std::span items(reply->items[1].items);
   if (const auto due_ms = number(items[0]); due_ms >= 0)
     turned.next_due = std::chrono::milliseconds(due_ms);
-  turned.turn.claimed.reserve(items.size() / kFieldsOfClaim);
-  for (std::size_t i = 1; i + kFieldsOfClaim <= items.size(); i += kFieldsOfClaim)
-    turned.turn.claimed.push_back(leased_job(items.subspan(i, kFieldsOfClaim), until));
+  turned.turn.claimed = leased_jobs(items.subspan(1), until);
   return turned;
 }
 

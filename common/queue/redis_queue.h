@@ -63,7 +63,7 @@ class ScriptedQueue : public JobQueue {
   Result<void> check(const Claim& claim) const;
   Result<void> check_lease(Nanos lease) const;
   Result<void> wait_for_wake_up(Nanos limit);
-  LeasedJob leased_job(std::span<infra::RedisReply> fields, Instant until) const;
+  std::vector<LeasedJob> leased_jobs(std::span<infra::RedisReply> items, Instant until) const;
   JobStatus status_from(std::span<infra::RedisReply> fields) const;
 
   infra::Redis& redis_;

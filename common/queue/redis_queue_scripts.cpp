@@ -7,6 +7,7 @@ namespace {
 
 constexpr const char* kBase = R"(
 local P = KEYS[1] .. ':'
+local JOBS, CLAIMS = P .. 'jobs', P .. 'claims'
 local call = redis.call
 local function job(id) return P .. 'job:' .. id end
 local function clock()
@@ -17,9 +18,24 @@ end
 local function in_slices(list, act)
   for i = 1, #list, 1000 do act(unpack(list, i, math.min(i + 999, #list))) end
 end
+local function look_up(hash, ids)
+  local all = {}
+  in_slices(ids, function(...)
+    local some = call('HMGET', hash, ...)
+    if #ids <= 1000 then all = some return end
+    for _, value in ipairs(some) do all[#all + 1] = value end
+  end)
+  return all
+end
 local function wake()
   if call('LLEN', P .. 'wake') == 0 then call('RPUSH', P .. 'wake', 1) end
 end
+-- Is this the latest claim, with its lease? Then the worker's name.
+local function holder(id, epoch, claim)
+  local sign = claim and string.sub(claim, 1, #epoch + 1)
+  if sign == epoch .. ':' or sign == epoch .. '@' then return string.sub(claim, #epoch + 2) end
+end
+local function holder_of(id, epoch) return holder(id, epoch, call('HGET', CLAIMS, id)) end
 )";
 
 // Where waiting and leased jobs are: lists and a sorted set of leases.
@@ -35,7 +51,12 @@ end
 local function pop(priority, most, worker)
   return call('LPOP', P .. 'waiting:' .. priority, most) or {}
 end
+-- Redis keeps a small sorted set as a list and walks through it, until one member is longer than 64 bytes.
 local function lease(ids, ends)
+  if #ids == 0 then return end
+  if call('ZCARD', P .. 'active') == 0 then
+    call('ZADD', P .. 'active', '+inf', string.rep('-', 65))
+  end
   local scored = {}
   for _, id in ipairs(ids) do
     scored[#scored + 1] = ends
@@ -43,8 +64,9 @@ local function lease(ids, ends)
   end
   in_slices(scored, function(...) call('ZADD', P .. 'active', ...) end)
 end
-local function unlease(id) return call('ZREM', P .. 'active', id) == 1 end
-local function leased(id) return call('ZSCORE', P .. 'active', id) end
+local function unlease(ids)
+  in_slices(ids, function(...) call('ZREM', P .. 'active', ...) end)
+end
 local function extend(id, lease_ms) call('ZADD', P .. 'active', 'XX', clock() + lease_ms, id) end
 local function expired(most, lease_ms)
   local ids = call('ZRANGEBYSCORE', P .. 'active', '-inf', clock() - 1, 'LIMIT', 0, most)
@@ -52,20 +74,23 @@ local function expired(most, lease_ms)
   return ids
 end
 local function waiting(priority) return call('LLEN', P .. 'waiting:' .. priority) end
-local function active(priority) return priority == 0 and call('ZCARD', P .. 'active') or 0 end
+local function active(priority)
+  return priority == 0 and math.max(call('ZCARD', P .. 'active') - 1, 0) or 0
+end
 )";
 
 // The same on streams: an entry is waiting until the group reads it, then pending until it is acknowledged.
 constexpr const char* kStreams = R"(
 local function stream(priority) return P .. 'stream:' .. priority end
 local function place(id)
-  local f = call('HMGET', job(id), 'r', 'x')
-  return stream(f[1] or '1'), f[2]
+  return stream(call('HGET', job(id), 'r') or '1'), call('HGET', P .. 'entries', id)
 end
 local function push(priority, ids)
   local s = stream(priority)
   if call('EXISTS', s) == 0 then call('XGROUP', 'CREATE', s, 'workers', '0', 'MKSTREAM') end
-  for _, id in ipairs(ids) do call('HSET', job(id), 'x', call('XADD', s, '*', 'id', id)) end
+  for _, id in ipairs(ids) do
+    call('HSET', P .. 'entries', id, call('XADD', s, '*', 'id', id))
+  end
   wake()
 end
 local function push_front(priority, id) push(priority, {id}) end
@@ -80,22 +105,18 @@ local function pop(priority, most, worker)
   return ids
 end
 local function lease(ids, ends) end
-local function unlease(id)
-  local s, entry = place(id)
-  if not entry or call('EXISTS', s) == 0 or call('XACK', s, 'workers', entry) == 0 then
-    return false
+local function unlease(ids)
+  for _, id in ipairs(ids) do
+    local s, entry = place(id)
+    call('XACK', s, 'workers', entry)
+    call('XDEL', s, entry)
+    call('HDEL', P .. 'entries', id)
   end
-  call('XDEL', s, entry)
-  return true
-end
-local function leased(id)
-  local s, entry = place(id)
-  if not entry or call('EXISTS', s) == 0 then return false end
-  return #call('XPENDING', s, 'workers', entry, entry, 1) > 0
 end
 local function extend(id, lease_ms)
   local s, entry = place(id)
-  call('XCLAIM', s, 'workers', call('HGET', job(id), 'w'), 0, entry, 'JUSTID')
+  local worker = string.match(call('HGET', CLAIMS, id), '^%d+.(.*)$')
+  call('XCLAIM', s, 'workers', worker, 0, entry, 'JUSTID')
 end
 local function expired(most, lease_ms)
   local ids = {}
@@ -142,19 +163,35 @@ end
 constexpr const char* kHistory = R"(
 local function note(id, epoch, attempt, worker, what, why)
   local list = P .. 'hist:' .. id
-  if call('RPUSH', list, epoch, attempt, worker or '', what, why) > 100 then
+  if call('RPUSH', list, epoch, attempt, worker, what, why) > 100 then
     call('LTRIM', list, -100, -1)
   end
+end
+local function end_claim(id, epoch)
+  unlease({id})
+  call('HSET', CLAIMS, id, epoch .. '-')
+end
+-- From now on a claim has to look into job:ID.
+local function count(id, field)
+  local record = call('HGET', JOBS, id)
+  if string.sub(record, 1, 1) == '-' then call('HSET', JOBS, id, '+' .. string.sub(record, 2)) end
+  return call('HINCRBY', job(id), field, 1)
 end
 )";
 
 constexpr const char* kEnqueue = R"(
-local added, ready, due = {}, {}, nil
-for i = 1, #ARGV, 6 do
-  local id, priority, delay, max, key = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-  local new = call('HSETNX', job(id), 'p', ARGV[i + 1])
-  added[#added + 1] = new
-  if new == 1 then
+local ids = {}
+for i = 1, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
+local known, seen, added, records, ready, due = look_up(JOBS, ids), {}, {}, {}, {}, nil
+for n, id in ipairs(ids) do
+  local i = 6 * n - 5
+  local priority, delay, max, key = ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
+  local new = not known[n] and not seen[id] -- an id may come twice in a batch
+  added[n] = new and 1 or 0
+  if new then
+    seen[id] = true
+    records[#records + 1] = id
+    records[#records + 1] = ((max ~= '0' or key ~= '') and '+' or '-') .. ARGV[i + 1]
     if priority ~= '1' then call('HSET', job(id), 'r', priority) end
     if max ~= '0' then call('HSET', job(id), 'm', max) end
     if key ~= '' then
@@ -164,18 +201,20 @@ for i = 1, #ARGV, 6 do
       due = due or clock() + 1
       call('ZADD', P .. 'delayed', due + delay, id)
     else
-      local ids = ready[priority] or {}
-      ids[#ids + 1] = id
-      ready[priority] = ids
+      local list = ready[priority] or {}
+      list[#list + 1] = id
+      ready[priority] = list
     end
   end
 end
-for priority, ids in pairs(ready) do push(priority, ids) end
+in_slices(records, function(...) call('HSET', JOBS, ...) end)
+for priority, list in pairs(ready) do push(priority, list) end
 if due then wake() end
 return added
 )";
 
-// What is due becomes ready; then as many as asked for are leased.
+// What is due becomes ready; then as many as asked for are leased. Two texts a job: each element of a reply costs as much
+// as a small command.
 constexpr const char* kTake = R"(
 local function promote(set, now)
   local ids = call('ZRANGEBYSCORE', P .. set, '-inf', now, 'LIMIT', 0, 1000)
@@ -201,42 +240,56 @@ local function take(reply, worker, most, lease_ms)
     end
     if #ids == most and left == 0 then left = waiting(priority) end
   end
-  lease(ids, now + lease_ms)
+  lease(ids, string.format('%.0f', now + lease_ms))
   reply[1] = #ids == 0 and next_due(now) or -1
-  for _, id in ipairs(ids) do
-    local f = call('HMGET', job(id), 'p', 'e', 'f', 's', 'm', 'k')
-    local epoch = (f[2] or 0) + 1
-    call('HSET', job(id), 'e', epoch, 'w', worker)
-    local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, f[1], epoch, f[3] or '0'
-    reply[n + 5], reply[n + 6], reply[n + 7] = f[4] or '0', f[5] or '0', f[6] or ''
+  local records, claims, marks = look_up(JOBS, ids), look_up(CLAIMS, ids), {}
+  for i, id in ipairs(ids) do
+    local epoch, record, f = '1', records[i], nil
+    if claims[i] then epoch = tostring(string.match(claims[i], '^%d+') + 1) end
+    if string.sub(record, 1, 1) == '+' then f = call('HMGET', job(id), 'f', 's', 'm', 'k') end
+    marks[2 * i - 1] = id
+    marks[2 * i] = epoch .. (f and f[4] and '@' or ':') .. worker
+    reply[#reply + 1] = epoch .. ':' .. id
+    reply[#reply + 1] = record
+    if f then reply[#reply + 1] = {f[1] or '0', f[2] or '0', f[3] or '0', f[4] or ''} end
   end
+  in_slices(marks, function(...) call('HSET', CLAIMS, ...) end)
   if left > 0 then wake() end -- the next sleeper, since a token wakes one only
 end
 )";
 
 constexpr const char* kTurn = R"(
 local function complete(keep, first, last)
-  local answers, done = {}, {}
-  for i = first, last, 2 do
-    local id = ARGV[i]
-    local f = call('HMGET', job(id), 'e', 'k')
-    local accepted = f[1] == ARGV[i + 1] and unlease(id)
-    answers[#answers + 1] = accepted and 1 or 0
-    if accepted then
-      call('HSET', job(id), 'd', 1)
+  local ids, answers, done, marks, keys, seen = {}, {}, {}, {}, {}, {}
+  for i = first, last, 2 do ids[#ids + 1] = ARGV[i] end
+  local claims = look_up(CLAIMS, ids)
+  for i, id in ipairs(ids) do
+    local epoch = ARGV[first + 2 * i - 1]
+    answers[i] = 0
+    if not seen[id] and holder(id, epoch, claims[i]) then
+      answers[i], seen[id] = 1, true
       done[#done + 1] = id
-      next_in_order(f[2])
+      marks[#marks + 1] = id
+      marks[#marks + 1] = epoch .. '!'
+      if string.sub(claims[i], #epoch + 1, #epoch + 1) == '@' then
+        keys[#keys + 1] = call('HGET', job(id), 'k')
+      end
     end
   end
   if #done == 0 then return answers end
-  call('INCRBY', P .. 'done', #done)
+  unlease(done)
+  in_slices(marks, function(...) call('HSET', CLAIMS, ...) end)
   in_slices(done, function(...) call('RPUSH', P .. 'completed', ...) end)
+  for _, key in ipairs(keys) do next_in_order(key) end
+  call('INCRBY', P .. 'done', #done)
   local over = call('LLEN', P .. 'completed') - keep
   if over > 0 then
-    for _, id in ipairs(call('LPOP', P .. 'completed', over)) do
-      call('UNLINK', job(id), P .. 'hist:' .. id)
-    end
+    local old = call('LPOP', P .. 'completed', over)
+    in_slices(old, function(...)
+      call('HDEL', JOBS, ...)
+      call('HDEL', CLAIMS, ...)
+    end)
+    for _, id in ipairs(old) do call('UNLINK', job(id), P .. 'hist:' .. id) end
   end
   return answers
 end
@@ -252,15 +305,16 @@ constexpr const char* kFail = R"(
 local answers, now = {}, clock()
 for i = 2, #ARGV, 4 do
   local id, epoch, why, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
-  local f = call('HMGET', job(id), 'e', 'f', 'm', 'k', 'w')
-  local accepted = f[1] == epoch and unlease(id)
-  answers[#answers + 1] = accepted and 1 or 0
-  if accepted then
-    local failures = call('HINCRBY', job(id), 'f', 1)
-    note(id, epoch, failures, f[5], 'failed', why)
-    if failures >= tonumber(f[3] or ARGV[1]) then
+  local worker = holder_of(id, epoch)
+  answers[#answers + 1] = worker and 1 or 0
+  if worker then
+    end_claim(id, epoch)
+    local failures = count(id, 'f')
+    local f = call('HMGET', job(id), 'm', 'k')
+    note(id, epoch, failures, worker, 'failed', why)
+    if failures >= tonumber(f[1] or ARGV[1]) then
       call('ZADD', P .. 'dead', now, id)
-      next_in_order(f[4])
+      next_in_order(f[2])
     elseif delay > 0 then
       call('ZADD', P .. 'failed', now + 1 + delay, id)
       wake()
@@ -276,7 +330,7 @@ constexpr const char* kRenew = R"(
 local answers = {}
 for i = 2, #ARGV, 2 do
   local id = ARGV[i]
-  local held = call('HGET', job(id), 'e') == ARGV[i + 1] and leased(id)
+  local held = holder_of(id, ARGV[i + 1])
   answers[#answers + 1] = held and 1 or 0
   if held then extend(id, ARGV[1]) end
 end
@@ -287,11 +341,11 @@ constexpr const char* kGiveBack = R"(
 local answers = {}
 for i = #ARGV - 1, 1, -2 do
   local id, epoch = ARGV[i], ARGV[i + 1]
-  local f = call('HMGET', job(id), 'e', 'f', 'w')
-  local accepted = f[1] == epoch and unlease(id)
-  answers[(i + 1) / 2] = accepted and 1 or 0
-  if accepted then
-    note(id, epoch, (f[2] or 0) + 1, f[3], 'gave back', '')
+  local worker = holder_of(id, epoch)
+  answers[(i + 1) / 2] = worker and 1 or 0
+  if worker then
+    end_claim(id, epoch)
+    note(id, epoch, (call('HGET', job(id), 'f') or 0) + 1, worker, 'gave back', '')
     push_front(priority_of(id), id)
   end
 end
@@ -300,7 +354,7 @@ return answers
 
 constexpr const char* kProgress = R"(
 local id = ARGV[1]
-if call('HGET', job(id), 'e') ~= ARGV[2] or not leased(id) then return 0 end
+if not holder_of(id, ARGV[2]) then return 0 end
 call('HSET', job(id), 'g', ARGV[3])
 return 1
 )";
@@ -309,12 +363,14 @@ constexpr const char* kSweep = R"(
 local ids = expired(ARGV[1], ARGV[3])
 for i = #ids, 1, -1 do
   local id = ids[i]
-  local f = call('HMGET', job(id), 'e', 'f', 'w', 'k')
-  local stalls = call('HINCRBY', job(id), 's', 1)
-  note(id, f[1], (f[2] or 0) + 1, f[3], 'stalled', '')
+  local epoch, worker = string.match(call('HGET', CLAIMS, id), '^(%d+).(.*)$')
+  local stalls = count(id, 's')
+  call('HSET', CLAIMS, id, epoch .. '-')
+  local f = call('HMGET', job(id), 'f', 'k')
+  note(id, epoch, (f[1] or 0) + 1, worker, 'stalled', '')
   if stalls > tonumber(ARGV[2]) then
     call('ZADD', P .. 'dead', clock(), id)
-    next_in_order(f[4])
+    next_in_order(f[2])
   else
     push_front(priority_of(id), id)
   end
@@ -324,12 +380,14 @@ return #ids
 
 constexpr const char* kDescribe = R"(
 local function describe(id)
-  local f = call('HMGET', job(id), 'd', 'f', 's', 'm', 'e', 'g', 'p')
-  if not f[7] then return false end
+  local record = call('HGET', JOBS, id)
+  if not record then return false end
+  local f = call('HMGET', job(id), 'f', 's', 'm', 'g')
+  local epoch, sign = string.match(call('HGET', CLAIMS, id) or '0-', '^(%d+)(.)')
   local state = 'waiting'
-  if f[1] then
+  if sign == '!' then
     state = 'completed'
-  elseif leased(id) then
+  elseif sign == ':' or sign == '@' then
     state = 'active'
   else
     for _, set in ipairs({'delayed', 'failed', 'dead'}) do
@@ -337,7 +395,7 @@ local function describe(id)
     end
   end
   local zero = '0'
-  return {id, f[7], state, f[2] or zero, f[3] or zero, f[4] or zero, f[5] or zero, f[6] or zero,
+  return {id, string.sub(record, 2), state, f[1] or zero, f[2] or zero, f[3] or zero, epoch, f[4] or zero,
           call('LRANGE', P .. 'hist:' .. id, 0, -1)}
 end
 )";
@@ -366,10 +424,10 @@ return {ready, leased_now, call('ZCARD', P .. 'delayed'), number('done'),
 constexpr const char* kRedrive = R"(
 local id = ARGV[1]
 if call('ZREM', P .. 'dead', id) == 0 then return 0 end
-local f = call('HMGET', job(id), 'e', 'k')
+local key = call('HGET', job(id), 'k')
 call('HSET', job(id), 'f', 0, 's', 0, 'g', 0)
-note(id, f[1] or 0, 0, '', 'redriven', '')
-if f[2] then push_in_order(id, f[2]) else push(priority_of(id), {id}) end
+note(id, string.match(call('HGET', CLAIMS, id), '^%d+'), 0, '', 'redriven', '')
+if key then push_in_order(id, key) else push(priority_of(id), {id}) end
 return 1
 )";
 

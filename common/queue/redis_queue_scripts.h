@@ -2,17 +2,21 @@
 // The Lua scripts of the queues that live in Redis. Not for use outside the room.
 //
 // One queue's keys, all under the hash tag {queue:NAME}, so that they share a slot of a cluster:
-//   job:ID      hash   p payload, r priority, m max attempts, k order key (each only when it is not the default),
-//                      e epoch, w worker, f failures, s stalls, g progress, d done, x stream entry (streams only)
+//   jobs        hash   id → payload, after a '+' when job:ID has something that a claim must know, else after a '-'
+//   claims      hash   id → epoch and worker of the latest claim: "3:worker", "3@worker" for a job with an order key,
+//                      "3!" when it is completed, "3-" when its lease is over for another reason
+//   job:ID      hash   r priority, m max attempts, k order key (each only when it is not the default),
+//                      f failures, s stalls, g progress; most jobs never have one
 //   hist:ID     list   what happened to it beside success, five values an entry
 //   delayed, failed    sorted sets, by when they are due (milliseconds of the server's clock); dead, by time of death
 //   completed   list   the last ones; done: how many there ever were
 //   order:KEY   list   the jobs of an order key; only the first may run. held: how many are not the first
 //   wake        list   at most one token: somebody who sleeps should look
 //   lists only:   waiting:0 … waiting:2, a list each; active, a sorted set by when the lease ends
-//   streams only: stream:0 … stream:2, a stream each, with the consumer group `workers`
+//   streams only: stream:0 … stream:2, a stream each, with the consumer group `workers`; entries, a hash: id → entry
 //
-// A job's state is where its id is, so that no script has to write it down.
+// A job's state is where its id is, so that no script has to write it down. What every job needs is in hashes of the whole
+// queue: a script then asks for all jobs of a batch in one call, and calls are what a script costs.
 
 #include "infra/redis.h"
 

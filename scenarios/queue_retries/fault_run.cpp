@@ -96,7 +96,7 @@ class FaultRun {
       options.deaths = lab::actors::plan_deaths({.seed = setting_.plan.flags.seed,
                                                  .actors = kWorkers,
                                                  .kills = setting_.sizes.kills,
-                                                 .points = reachable_points(),
+                                                 .points = places_of_death(),
                                                  .duration = setting_.plan.timing.load(),
                                                  .most_passings = kMostPassings});
     }
@@ -120,11 +120,13 @@ class FaultRun {
     return options;
   }
 
-  /// A list is never told that a job is done.
-  std::vector<std::string> reachable_points() const {
-    auto points = crash_points();
-    if (setting_.recipe.store == Store::list) std::erase(points, kAfterAck);
-    return points;
+  /// As many deaths at random moments as at all the points together; the plan adds one more such place. A list is never
+  /// told that a job is done.
+  std::vector<std::string> places_of_death() const {
+    auto places = crash_points();
+    if (setting_.recipe.store == Store::list) std::erase(places, kAfterAck);
+    places.resize(2 * places.size() - 1);
+    return places;
   }
 
   std::string log_of(std::size_t worker) const {

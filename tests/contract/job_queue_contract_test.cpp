@@ -114,6 +114,13 @@ TEST_P(JobQueueContract, AKnownIdIsNoSecondJob) {
   EXPECT_TRUE(must(queue->complete(job.receipt())));
   EXPECT_FALSE(must(queue->enqueue({.id = "a", .payload = "third"})).added);
   EXPECT_TRUE(claim(*queue).empty());
+  const auto twice = must(queue->enqueue(std::vector<NewJob>{{.id = "b"}, {.id = "b"}}));
+  EXPECT_TRUE(twice[0].added);
+  EXPECT_FALSE(twice[1].added);
+  const auto held = receipts(claim(*queue, 5));
+  ASSERT_EQ(held.size(), 1u);
+  EXPECT_EQ(must(queue->complete(std::vector<Receipt>{held[0], held[0]})),
+            (std::vector<bool>{true, false}));
 }
 
 TEST_P(JobQueueContract, MakesIdsOfItsOwn) {
