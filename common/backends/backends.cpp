@@ -38,7 +38,8 @@ std::vector<servers::Installed> missing_servers(const RunPlan& plan, const Needs
 
 void choose_backend(RunPlan& plan, const Needs& needs,
                     const std::function<void(std::string)>& note) {
-  const bool own_address = !plan.flags.redis_url.empty() || !plan.flags.sql_url.empty();
+  const bool own_address =
+      !plan.flags.redis_url.empty() || !plan.flags.sql_url.empty() || !plan.flags.amqp_url.empty();
   if (plan.flags.backend == Backend::embedded) {
     if (own_address)
       refuse(ErrorCode::invalid,
@@ -70,6 +71,12 @@ void choose_fault(RunPlan& plan, const std::function<void(std::string)>& note) {
       refuse(ErrorCode::invalid, why + "; choose redis-cut, which breaks the connections instead");
     note(why + "; redis-cut (connections reset and refused by a proxy) instead");
     plan.fault = "redis-cut";
+  }
+  if (!plan.flags.amqp_url.empty() && is_broker_process_fault(plan.fault)) {
+    refuse(ErrorCode::invalid,
+           fmt::format("{} is refused: this run did not start the broker at --amqp-url; choose "
+                       "broker-reset, which breaks the connections instead",
+                       plan.fault));
   }
   if (is_sql_process_fault(plan.fault) &&
       (plan.backend == Backend::embedded || !plan.flags.sql_url.empty())) {
@@ -117,9 +124,26 @@ bool is_process_fault(std::string_view fault) {
          fault == "broker-kill" || fault == "broker-kill-volatile";
 }
 
+bool is_broker_process_fault(std::string_view fault) {
+  return fault == "broker-kill" || fault == "broker-kill-volatile" || fault == "broker-pause";
+}
+
 bool is_network_fault(std::string_view fault) {
   return fault == "redis-cut" || fault == "redis-reset" || fault == "redis-slow" ||
          fault == "redis-garbage" || fault == "broker-reset";
+}
+
+/// Nothing when the run has to do without.
+std::unique_ptr<RabbitBackend> open_rabbit(const std::shared_ptr<servers::Supervisor>& supervisor,
+                                           const RunPlan& plan,
+                                           const std::function<void(std::string)>& note) {
+  if (plan.backend == Backend::embedded) return nullptr;
+  if (!plan.flags.amqp_url.empty()) return users_rabbit(plan);
+  const auto installed = servers::find_rabbitmq();
+  if (!installed.program.empty()) return private_rabbit(supervisor, plan);
+  note(fmt::format("rabbitmq is not installed ({}): what needs it is left out",
+                   installed.how_to_get));
+  return nullptr;
 }
 
 Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
@@ -130,6 +154,8 @@ Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
   supervisor->place(plan.placement.servers);
   Backends opened;
   opened.keep_alive = supervisor;
+  // First, because it takes longest and in the background.
+  if (needs.rabbitmq) opened.rabbit = open_rabbit(supervisor, plan, note);
   if (needs.redis) {
     opened.redis = plan.backend == Backend::embedded ? embedded_redis(plan)
                    : plan.flags.redis_url.empty()

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "faults/plan.h"
 #include "harness/scenario.h"
+#include "infra/amqp.h"
 #include "infra/redis_client.h"
 #include "infra/sql.h"
 
@@ -87,11 +88,37 @@ class SqlBackend {
   virtual std::vector<faults::Fault> faults(const harness::Timing& timing) = 0;
 };
 
+/// The faults of RabbitMQ:
+///   broker-kill    kill -9, started again at the end of the fault (which takes seconds more), with what it had written
+///   broker-pause   SIGSTOP: connects succeed, answers do not come until the end of the fault
+///   broker-reset   every connection is reset at the beginning and at the end of the fault
+/// Thread-safe. There is no embedded twin: a queue in SQLite is the embedded one.
+class RabbitBackend {
+ public:
+  virtual ~RabbitBackend() = default;
+
+  /// The private broker is started in the background; this waits until it answers. Throws Failure when it cannot be
+  /// started. Holds the password.
+  virtual infra::AmqpAddress address() = 0;
+  /// Through the proxy when this run's fault needs one.
+  virtual infra::AmqpAddress client_address() = 0;
+
+  /// What the run's fault does, at these times after the plan's start. Empty for faults that are not the broker's.
+  virtual std::vector<faults::Fault> faults(const harness::Timing& timing) = 0;
+  /// Of the faults() that were carried out last; complete when their plan has finished.
+  virtual FaultEffect effect() const = 0;
+
+  virtual harness::ServerUsed used() const = 0;
+};
+
 struct Needs {
   bool redis = false;
   bool durable_redis = false;  // with an append-only file, unless the fault is about having none
   bool sql = false;
   bool folder = false;
+  /// Only for a variant that is chosen: its start costs seconds. It is left out, with a note, where it is not installed or
+  /// the backend is embedded; then Backends::rabbit is empty, and its variant cannot run.
+  bool rabbitmq = false;
   /// Each of these at once, whatever --sql says: private servers, and SQLite as a file. On the
   /// embedded backend SQLite alone.
   std::vector<infra::SqlEngine> engines = {};
@@ -101,6 +128,7 @@ struct Backends {
   std::shared_ptr<void> keep_alive;  // the supervisor; last to go
   std::unique_ptr<RedisBackend> redis;
   std::unique_ptr<SqlBackend> sql;
+  std::unique_ptr<RabbitBackend> rabbit;
   std::filesystem::path folder;  // 0700, for what the run's processes write down; goes with the run
   std::map<infra::SqlEngine, std::unique_ptr<SqlBackend>> engines;
 };

@@ -17,7 +17,12 @@ std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, infra::
 std::unique_ptr<SqlBackend> embedded_sql(servers::Supervisor& supervisor);
 std::unique_ptr<SqlBackend> users_sql(const harness::RunPlan& plan);
 
+std::unique_ptr<RabbitBackend> private_rabbit(std::shared_ptr<servers::Supervisor> supervisor,
+                                              const harness::RunPlan& plan);
+std::unique_ptr<RabbitBackend> users_rabbit(const harness::RunPlan& plan);
+
 bool is_process_fault(std::string_view fault);
+bool is_broker_process_fault(std::string_view fault);
 bool is_network_fault(std::string_view fault);
 bool is_sql_process_fault(std::string_view fault);
 

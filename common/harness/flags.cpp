@@ -103,6 +103,8 @@ ParsedFlags parse_flags(const Scenario& scenario, int argc, char** argv) {
                  "your own Redis: redis://[user:password@]host[:port] or unix:///socket");
   app.add_option("--sql-url", flags.sql_url,
                  "your own database: mysql://user:password@host/database or postgres://…");
+  app.add_option("--amqp-url", flags.amqp_url,
+                 "your own RabbitMQ: amqp://[user:password@]host[:port][/vhost]");
   app.add_option("--seed", flags.seed, "replays the same workload and fault plan; default 7");
   app.add_option("--duration", duration, "how long each variant's fault run lasts, like 4s");
   app.add_option("--rounds", flags.rounds, "timed rounds per variant; 0: no timing")

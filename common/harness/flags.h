@@ -17,12 +17,12 @@ enum class Backend { real, embedded };
 std::string_view name(Backend backend);
 
 struct Flags {
-  std::vector<std::string> variants;  // empty: all
-  std::string fault;                  // empty: the scenario's first
-  bool fault_chosen = false;          // named by the user, not by default
-  std::optional<Backend> backend;     // none: real when it is installed
-  std::string sql = "mariadb";        // or postgres
-  std::string redis_url, sql_url;     // the user's own servers
+  std::vector<std::string> variants;         // empty: all
+  std::string fault;                         // empty: the scenario's first
+  bool fault_chosen = false;                 // named by the user, not by default
+  std::optional<Backend> backend;            // none: real when it is installed
+  std::string sql = "mariadb";               // or postgres
+  std::string redis_url, sql_url, amqp_url;  // the user's own servers
   std::uint64_t seed = 7;
   std::optional<Nanos> duration;  // of each variant's fault run
   std::optional<int> rounds;      // timed rounds per variant
