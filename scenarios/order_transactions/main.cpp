@@ -7,6 +7,7 @@
 #include "client.h"
 #include "fault_run.h"
 #include "harness/scenario.h"
+#include "variants/check_then_decrement.h"
 #include "variants/conditional_update.h"
 #include "variants/idempotent_order.h"
 #include "variants/optimistic_version.h"
@@ -55,6 +56,13 @@ std::vector<lab::harness::Variant> variants() {
            .silent_on("once", kMayRepeat),
        "the same between BEGIN and COMMIT, at the engine's default level",
        source("transaction_only"), "UPDATE products SET stock = ?"},
+      {"check_then_decrement",
+       Promise::must_break("no-oversell")
+           .also_breaks("stock-not-negative")
+           .also_breaks("once", kRepeats)
+           .silent_on("once", kMayRepeat),
+       "lowers the stock instead of setting it: the books add up, below zero",
+       source("check_then_decrement"), "SET stock = stock - ? WHERE id = ?\""},
       {"select_for_update", holds_without_a_key(), "locks the row before it reads it (pessimistic)",
        source("select_for_update"), "FOR UPDATE\""},
       {"optimistic_version", holds_without_a_key(),
@@ -85,6 +93,10 @@ std::vector<Recipe> recipes() {
        .retries = false},
       {.variant = "transaction_only",
        .make = make<TransactionOnly>,
+       .retries = false,
+       .promise_without_lost_updates = holds_without_a_key()},
+      {.variant = "check_then_decrement",
+       .make = make<CheckThenDecrement>,
        .retries = false,
        .promise_without_lost_updates = holds_without_a_key()},
       {.variant = "select_for_update", .make = make<SelectForUpdate>},

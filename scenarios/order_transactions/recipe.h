@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,8 @@ struct Recipe {
   bool transactions = true;    // it has BEGIN and COMMIT
   bool retries = true;         // when the database says that another transaction was first
   bool writes_outbox = false;  // and a row of the client's key
-  /// Where the engine's default level does not let updates get lost; of variants that rely on it.
-  lab::harness::Promise promise_without_lost_updates = lab::harness::Promise::must_hold();
+  /// Of variants that rely on the engine's default level: what they promise where it does not let updates get lost.
+  std::optional<lab::harness::Promise> promise_without_lost_updates;
 };
 
 /// The steps that its orders pass, all of them places to die.

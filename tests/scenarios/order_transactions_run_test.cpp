@@ -121,7 +121,7 @@ const std::vector<std::string> kSafe{"select_for_update", "optimistic_version",
 /// What must be so on every engine under app-crash.
 void expect_the_lesson(const json& result) {
   EXPECT_EQ(result["verdict"], "holds") << result.dump(1);
-  EXPECT_EQ(result["variants"].size(), 7u);
+  EXPECT_EQ(result["variants"].size(), 8u);
   for (const auto& variant : result["variants"]) {
     EXPECT_EQ(variant["as_promised"], "holds") << variant.dump(1);
     for (const auto& guard : variant["guards"]) EXPECT_EQ(guard["satisfied"], true) << guard.dump();
@@ -223,7 +223,9 @@ TEST_F(Orders, OnEverySeedTheBrokenBreakAndTheOthersAreNotAccused) {
     std::vector<std::string> flags{"--seed", std::to_string(seed), "--backend", backend, "--sql",
                                    sql,      "--rounds",           "0"};
     if (!wanted)
-      flags.insert(flags.end(), {"--variant", "read_then_write,transaction_only,idempotent_order"});
+      flags.insert(
+          flags.end(),
+          {"--variant", "read_then_write,transaction_only,check_then_decrement,idempotent_order"});
     const json result = run_json(flags);
     for (const auto& variant : result["variants"]) {
       const std::string name = variant["name"];
@@ -233,7 +235,7 @@ TEST_F(Orders, OnEverySeedTheBrokenBreakAndTheOthersAreNotAccused) {
     }
     EXPECT_EQ(variant(result, "idempotent_order")["as_promised"], "holds") << "seed " << seed;
   }
-  for (const char* name : {"read_then_write", "transaction_only"}) {
+  for (const char* name : {"read_then_write", "transaction_only", "check_then_decrement"}) {
     EXPECT_GE(broke[name] * 20, seeds * 19)
         << name << " broke in " << broke[name] << " of " << seeds << " seeds";
     std::printf("%s broke in %d of %d seeds\n", name, broke[name], seeds);
@@ -308,7 +310,7 @@ TEST_F(Orders, DescribesItself) {
   const auto output = run_program({kProgram, "--describe"}, 10s);
   const json description = json::parse(output->text, nullptr, false);
   EXPECT_EQ(description["name"], "order-transactions");
-  EXPECT_EQ(description["variants"].size(), 7u);
+  EXPECT_EQ(description["variants"].size(), 8u);
   EXPECT_EQ(description["checks"].size(), 8u);
 }
 
