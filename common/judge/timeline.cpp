@@ -14,7 +14,7 @@ namespace {
 constexpr int kLeft = 120;  // where the lanes begin, right of their names
 constexpr int kLane = 96, kBar = 30;
 constexpr int kNarrowest = 56, kWidest = 300;  // the room between two events
-constexpr int kLetter = 7;
+constexpr int kLetter = 8;
 constexpr std::size_t kMostBars = 60;  // a picture with more shows nothing
 
 constexpr std::string_view kHead = R"(<!doctype html>
@@ -176,9 +176,8 @@ class Picture {
     const int y1 = down ? from->y + kBar : from->y, y2 = down || level ? to->y : to->y + kBar;
     const int bend = level ? -kLane / 3 : (y2 - y1) / 2;
     const int c1 = y1 + bend, c2 = level ? y2 + bend : y2 - bend;
-    // A quarter of the way, where arrows there and back are still apart.
-    const int label_x = (27 * x1 + 27 * x1 + 9 * x2 + x2) / 64 + 6;
-    const int label_y = (27 * y1 + 27 * c1 + 9 * c2 + y2) / 64 + 4;
+    // Beside where it leaves, in the gap between two lanes: further on it may cross other bars.
+    const int label_x = x1 + 6, label_y = down ? y1 + 26 : y1 - 14;
     return fmt::format(
         "<path class=\"arrow\" marker-end=\"url(#head)\" d=\"M{} {}C{} {} {} {} {} {}\"><title>{}"
         "</title></path><text class=\"label\" x=\"{}\" y=\"{}\">{}</text>\n",

@@ -24,6 +24,31 @@ CheckResult judge(const Cell& cell) {
   return CheckResult::holds(cell.played, price(cell));
 }
 
+constexpr std::uint64_t kFewestTransactions = 50;
+
+/// "9 % aborts", or nothing.
+std::string abort_share(const Matrix::Recorded& recorded) {
+  const double all = static_cast<double>(recorded.judgement.examined + recorded.aborted);
+  if (recorded.aborted == 0) return {};
+  return fmt::format("{:.0f} % aborts",
+                     std::ceil(100 * static_cast<double>(recorded.aborted) / all));
+}
+
+CheckResult judge(const Matrix::Recorded& recorded) {
+  const auto& [verdict, why, findings, examined] = recorded.judgement;
+  if (verdict == lab::judge::Verdict::violated) {
+    const auto& worst = findings.front();
+    return CheckResult::violated(
+        fmt::format("{}, {} found. {}", worst.anomaly, worst.found, worst.witness), examined);
+  }
+  if (verdict == lab::judge::Verdict::unknown) return CheckResult::inconclusive(why, examined);
+  if (examined < kFewestTransactions) {
+    return CheckResult::inconclusive(fmt::format("only {} transactions committed", examined),
+                                     examined);
+  }
+  return CheckResult::holds(examined, abort_share(recorded));
+}
+
 double per_play(double of_all, const Cell& cell) {
   return cell.played == 0 ? 0 : of_all / static_cast<double>(cell.played);
 }
@@ -47,6 +72,10 @@ void Matrix::add(const Script& script, const Played& played) {
   } else if (script.observed(played)) {
     if (cell.observed++ == 0) cell.witness = played.transcript();
   }
+}
+
+void Matrix::add(lab::judge::Judgement judgement, std::uint64_t aborted) {
+  recorded_ = Recorded{std::move(judgement), aborted};
 }
 
 const Cell* Matrix::cell(const std::string& anomaly) const {
@@ -90,6 +119,12 @@ const std::vector<Check<Matrix>>& checks() {
                         return cell ? std::optional(judge(*cell)) : std::nullopt;
                       }});
     }
+    made.push_back({"history",
+                    "what many transactions saw, as they came, is possible at this level",
+                    [](const Matrix& matrix) -> std::optional<CheckResult> {
+                      if (!matrix.recorded()) return std::nullopt;
+                      return judge(*matrix.recorded());
+                    }});
     return made;
   }();
   return all;

@@ -2,11 +2,13 @@
 // What the scripts showed at one level, and the checks: one for each anomaly.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/check.h"
 #include "harness/results.h"
+#include "judge/judgement.h"
 #include "script.h"
 
 namespace isolation_matrix {
@@ -23,6 +25,8 @@ struct Cell {
 class Matrix {
  public:
   void add(const Script& script, const Played& played);
+  /// Of these transactions; `aborted` of them failed.
+  void add(lab::judge::Judgement judgement, std::uint64_t aborted);
 
   /// Nothing when its script was never played.
   const Cell* cell(const std::string& anomaly) const;
@@ -31,14 +35,22 @@ class Matrix {
   std::vector<lab::harness::Metric> costs() const;
   std::uint64_t passes() const;
 
+  struct Recorded {
+    lab::judge::Judgement judgement;
+    std::uint64_t aborted = 0;
+  };
+  const std::optional<Recorded>& recorded() const { return recorded_; }
+
  private:
   std::map<std::string, Cell> cells_;
+  std::optional<Recorded> recorded_;
 };
 
 /// What it took to prevent the anomaly, of one play: "wait 3 ms, abort"; empty when nothing.
 std::string price(const Cell& cell);
 
-/// One check for each script: its anomaly was in no play.
+/// One check for each script: its anomaly was in no play. And "history": what many transactions saw
+/// is possible at the level.
 const std::vector<lab::harness::Check<Matrix>>& checks();
 
 }  // namespace isolation_matrix

@@ -20,19 +20,29 @@ using lab::harness::Variant;
 
 namespace {
 
+using Level = lab::judge::Level;
 using Snapshot = Mariadb::Snapshot;
+
+std::shared_ptr<IsolationLevel> postgres(const std::string& level) {
+  return std::make_shared<Postgres>(level);
+}
+std::shared_ptr<IsolationLevel> mariadb(const std::string& level,
+                                        Snapshot snapshot = Snapshot::off) {
+  return std::make_shared<Mariadb>(level, snapshot);
+}
 
 std::vector<Recipe> recipes() {
   return {
-      {"postgres_read_committed", std::make_shared<Postgres>("READ COMMITTED")},
-      {"postgres_repeatable_read", std::make_shared<Postgres>("REPEATABLE READ")},
-      {"postgres_serializable", std::make_shared<Postgres>("SERIALIZABLE")},
-      {"mariadb_read_uncommitted", std::make_shared<Mariadb>("READ UNCOMMITTED", Snapshot::off)},
-      {"mariadb_read_committed", std::make_shared<Mariadb>("READ COMMITTED", Snapshot::off)},
-      {"mariadb_repeatable_read", std::make_shared<Mariadb>("REPEATABLE READ", Snapshot::off)},
-      {"mariadb_snapshot_isolation", std::make_shared<Mariadb>("REPEATABLE READ", Snapshot::on)},
-      {"mariadb_serializable", std::make_shared<Mariadb>("SERIALIZABLE", Snapshot::off)},
-      {"sqlite_serializable", std::make_shared<Sqlite>()},
+      {"postgres_read_committed", postgres("READ COMMITTED"), Level::read_committed},
+      {"postgres_repeatable_read", postgres("REPEATABLE READ"), Level::snapshot_isolation},
+      {"postgres_serializable", postgres("SERIALIZABLE"), Level::serializable},
+      {"mariadb_read_uncommitted", mariadb("READ UNCOMMITTED"), Level::read_uncommitted},
+      {"mariadb_read_committed", mariadb("READ COMMITTED"), Level::read_committed},
+      {"mariadb_repeatable_read", mariadb("REPEATABLE READ"), Level::snapshot_isolation},
+      {"mariadb_snapshot_isolation", mariadb("REPEATABLE READ", Snapshot::on),
+       Level::snapshot_isolation},
+      {"mariadb_serializable", mariadb("SERIALIZABLE"), Level::serializable},
+      {"sqlite_serializable", std::make_shared<Sqlite>(), Level::strict_serializable},
   };
 }
 

@@ -12,7 +12,7 @@ namespace isolation_matrix {
 
 struct PlayerLimits {
   /// Where the engine can't be asked who waits: whoever has not answered by then waits.
-  lab::Nanos patience = std::chrono::milliseconds(40);
+  lab::Nanos patience = std::chrono::milliseconds(15);
   /// For a step, all waiting included. Beyond it the machine has stalled.
   lab::Nanos step = std::chrono::seconds(30);
 };

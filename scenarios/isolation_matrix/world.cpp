@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "core/stop.h"
 #include "expected.h"
+#include "list_load.h"
 #include "player.h"
 #include "workload.h"
 
@@ -39,7 +40,10 @@ lab::infra::SqlResult must(lab::Result<lab::infra::SqlResult> result) {
 class World : public lab::harness::Session {
  public:
   World(const RunPlan& plan, lab::backends::Backends backends, std::vector<Recipe> recipes)
-      : length_(plan.timing.load()), backends_(std::move(backends)), recipes_(std::move(recipes)) {}
+      : length_(plan.timing.load()),
+        seed_(plan.flags.seed),
+        backends_(std::move(backends)),
+        recipes_(std::move(recipes)) {}
 
   std::vector<lab::harness::ServerUsed> servers() const override {
     std::vector<lab::harness::ServerUsed> used;
@@ -49,8 +53,10 @@ class World : public lab::harness::Session {
 
   std::string load_in_words() const override {
     return fmt::format(
-        "{} scripts of two transactions, step by step, again and again for {:.1f} s per level",
-        scripts().size(), lab::seconds(length_));
+        "{} scripts of two transactions, step by step, again and again for {:.1f} s per level; "
+        "then "
+        "{} clients appending to lists, as long",
+        scripts().size(), lab::seconds(length_), ListLoad{}.clients);
   }
 
   std::string cannot_run(const Variant& variant) const override {
@@ -69,6 +75,7 @@ class World : public lab::harness::Session {
         matrix.add(script, player.play(script));
       }
     } while (lab::now() < end || matrix.passes() < kFewestPasses);
+    record_history(variant, matrix);
     TrialReport report;
     report.checks = lab::harness::judge_all(checks(), matrix);
     report.metrics = matrix.costs();
@@ -83,15 +90,15 @@ class World : public lab::harness::Session {
   /// Tells where an engine's version or default is not what the promises were made for.
   void compare_with_expected(EventStream& events) {
     std::set<SqlEngine> told;
-    for (const auto& recipe : recipes_) {
-      const SqlEngine engine = recipe.level->engine();
+    for (const auto& each : recipes_) {
+      const SqlEngine engine = each.level->engine();
       if (!has(engine) || !told.insert(engine).second) continue;
       auto& backend = *backends_.engines.at(engine);
       const auto used = backend.used();
       const auto& expected = expected_of(used.kind, used.version);
       const auto sql = backend.connect({.connections = 1});
       must(sql->run(kCreate));
-      const auto rows = must(sql->run(recipe.level->ask_default())).rows;
+      const auto rows = must(sql->run(each.level->ask_default())).rows;
       const auto standard = std::get<std::string>(rows.at(0).at(0));
       events.emit("note",
                   {{"text", fmt::format("{} {}: default {}{}; expected cells of {}-{}, known from "
@@ -105,11 +112,25 @@ class World : public lab::harness::Session {
   }
 
  private:
-  const IsolationLevel& level(const Variant& variant) const {
-    const auto found = std::find_if(recipes_.begin(), recipes_.end(), [&](const Recipe& recipe) {
-      return recipe.variant == variant.name;
+  const Recipe& recipe(const Variant& variant) const {
+    return *std::find_if(recipes_.begin(), recipes_.end(),
+                         [&](const Recipe& it) { return it.variant == variant.name; });
+  }
+  const IsolationLevel& level(const Variant& variant) const { return *recipe(variant).level; }
+
+  void record_history(const Variant& variant, Matrix& matrix) const {
+    ListLoad load;
+    load.length = length_;
+    load.seed = seed_;
+    const auto sql =
+        backends_.engines.at(level(variant).engine())->connect({.connections = load.clients + 1});
+    const auto history = recorded_lists(*sql, level(variant), load);
+    auto judgement = lab::judge::check_list_append(history, {.level = recipe(variant).judged_at});
+    if (!judgement) throw Failure(judgement.error());
+    const auto aborted = std::count_if(history.begin(), history.end(), [](const auto& it) {
+      return it.outcome == lab::judge::Outcome::fail;
     });
-    return *found->level;
+    matrix.add(std::move(*judgement), static_cast<std::uint64_t>(aborted));
   }
 
   Player player_at(const IsolationLevel& level) const {
@@ -130,6 +151,7 @@ class World : public lab::harness::Session {
   }
 
   lab::Nanos length_;
+  std::uint64_t seed_;
   lab::backends::Backends backends_;
   std::vector<Recipe> recipes_;
 };
@@ -149,7 +171,7 @@ std::vector<SqlEngine> engines_of(const RunPlan& plan, const std::vector<Recipe>
 
 lab::harness::Timing timing(const lab::harness::Flags& flags) {
   lab::harness::Timing timing;
-  timing.steady = flags.duration.value_or(flags.quick ? lab::Nanos(std::chrono::milliseconds(400))
+  timing.steady = flags.duration.value_or(flags.quick ? lab::Nanos(std::chrono::milliseconds(200))
                                                       : lab::Nanos(std::chrono::seconds(3)));
   timing.rounds = 0;  // a level has no speed of its own: its price is waits and aborts
   return timing;

@@ -6,12 +6,14 @@
 
 #include "harness/scenario.h"
 #include "isolation_level.h"
+#include "judge/list_append.h"
 
 namespace isolation_matrix {
 
 struct Recipe {
   std::string variant;
   std::shared_ptr<IsolationLevel> level;
+  lab::judge::Level judged_at;  // what a recorded history of it is held to
 };
 
 lab::harness::Timing timing(const lab::harness::Flags& flags);

@@ -10,7 +10,10 @@
 
 #include "checks.h"
 #include "expected.h"
+#include "judge/list_append.h"
+#include "list_load.h"
 #include "player.h"
+#include "variants/sqlite.h"
 #include "workload.h"
 
 namespace isolation_matrix {
@@ -56,6 +59,12 @@ Answer waited(Answer answer, std::chrono::milliseconds time) {
   answer.waited = true;
   answer.took = time;
   return answer;
+}
+
+std::vector<std::string> check_names() {
+  std::vector<std::string> names;
+  for (const auto& check : checks()) names.push_back(check.name);
+  return names;
 }
 
 /// Every step done, one row of no interest for each SELECT; then these by their label.
@@ -218,6 +227,28 @@ TEST(ACell, IsOpenWhenAPlayProvedNothing) {
   EXPECT_THAT(judged(matrix, "G1a").witness, HasSubstr("gone"));
 }
 
+TEST(AHistory, IsHeldToItsLevel) {
+  using lab::judge::Judgement;
+  const auto of = [](const Judgement& judgement, std::uint64_t aborted) {
+    Matrix matrix;
+    matrix.add(judgement, aborted);
+    return judged(matrix, "history");
+  };
+  Judgement judgement{
+      .verdict = lab::judge::Verdict::holds, .why = {}, .findings = {}, .examined = 90};
+  EXPECT_EQ(of(judgement, 0).verdict, Verdict::holds);
+  EXPECT_EQ(of(judgement, 10).witness, "10 % aborts");
+  judgement.examined = 3;
+  EXPECT_EQ(of(judgement, 0).verdict, Verdict::inconclusive) << "too few";
+  judgement.verdict = lab::judge::Verdict::unknown;
+  judgement.why = "the time was up";
+  EXPECT_EQ(of(judgement, 0).witness, "the time was up");
+  judgement.verdict = lab::judge::Verdict::violated;
+  judgement.findings.push_back({.anomaly = "G-single", .witness = "T1 and T2"});
+  EXPECT_EQ(of(judgement, 0).verdict, Verdict::violated);
+  EXPECT_EQ(of(judgement, 0).witness, "G-single, 1 found. T1 and T2");
+}
+
 TEST(ACell, ThatWasNeverPlayedIsNotJudged) {
   EXPECT_THAT(lab::harness::judge_all(checks(), Matrix{}), IsEmpty());
 }
@@ -261,7 +292,8 @@ TEST(Expectations, SpeakOfScriptsThatExist) {
     for (const char* version : {"", "99"}) {
       for (const auto& [variant, anomalies] : expected_of(engine, version).levels) {
         EXPECT_TRUE(variant.starts_with(engine)) << variant;
-        for (const auto& anomaly : anomalies) EXPECT_NO_THROW(script(anomaly)) << anomaly;
+        for (const auto& anomaly : anomalies)
+          EXPECT_THAT(check_names(), testing::Contains(anomaly));
       }
     }
   }
@@ -316,6 +348,15 @@ TEST_F(OnSqlite, EachScriptBeginsAnew) {
     EXPECT_EQ(all.in_the_end(3), 30);
     EXPECT_EQ(all.in_the_end(1), 10);
   }
+}
+
+TEST_F(OnSqlite, ARecordedHistoryIsStrictlySerializable) {
+  const auto history = recorded_lists(*sql_, Sqlite(), {.clients = 3, .length = 50ms, .fewest = 10, .seed = 5});
+  const auto judgement =
+      lab::judge::check_list_append(history, {.level = lab::judge::Level::strict_serializable});
+  ASSERT_TRUE(judgement) << judgement.error().message;
+  EXPECT_EQ(judgement->verdict, lab::judge::Verdict::holds);
+  EXPECT_GT(judgement->examined, 3U);
 }
 
 TEST_F(OnSqlite, AnErrorEndsItsTransactionAndIsTold) {

@@ -145,7 +145,7 @@ class ListOracle : public testing::TestWithParam<bool> {  // with real time?
 TEST_P(ListOracle, NeverAccusesWhatAnOrderExplains) {
   Random random(11);
   int explainable = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 10'000; ++i) {
     const auto history = some_transactions(random);
     if (!explained(history, GetParam())) continue;
     ++explainable;
@@ -157,7 +157,7 @@ TEST_P(ListOracle, NeverAccusesWhatAnOrderExplains) {
 TEST_P(ListOracle, FindsEveryViolationWhereEverythingWasRead) {
   Random random(12);
   int explainable = 0, not_explainable = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 10'000; ++i) {
     auto history = some_transactions(random);
     add_last_reader(history, random);
     const bool order_exists = explained(history, GetParam());
@@ -225,7 +225,7 @@ std::vector<KeyOperation> some_operations(Random& random) {
 TEST(RegisterOracle, AgreesOnEveryHistory) {
   Random random(13);
   int good = 0, bad = 0;
-  for (int i = 0; i < 40'000; ++i) {
+  for (int i = 0; i < 15'000; ++i) {
     const auto history = some_operations(random);
     std::vector<const KeyOperation*> left;
     bool any_ok = false;
