@@ -8,6 +8,7 @@
 #include "actors/actor_pool.h"
 #include "actors/crash_points.h"
 #include "actors/operation_log.h"
+#include "broker_books.h"
 #include "core/stop.h"
 #include "harness/load.h"
 #include "observed_queue.h"
@@ -56,6 +57,9 @@ class FaultRun {
     evidence_.lease = sizes.lease;
     evidence_.sweep_every = sizes.sweep_every;
     evidence_.idle = kIdle;
+    if (in_broker()) (void)connected_.queue->counts();  // declares it
+    // RabbitMQ 3.10 needs half a second to write down that a queue is there.
+    if (in_broker() && setting.plan.fault == "broker-kill") lab::sleep_for(1s);
   }
 
   TrialReport run() {
@@ -87,6 +91,8 @@ class FaultRun {
   }
 
  private:
+  bool in_broker() const { return setting_.recipe.store == Store::broker; }
+
   lab::actors::PoolOptions pool_options() {
     lab::actors::PoolOptions options;
     options.role = kWorkerRole;
@@ -134,6 +140,7 @@ class FaultRun {
   }
 
   std::vector<lab::faults::Fault> broker_faults() {
+    if (in_broker()) return setting_.backends.rabbit->faults(setting_.plan.timing);
     if (!place_.in_redis()) return {};
     return setting_.backends.redis->faults(setting_.plan.timing);
   }
@@ -169,11 +176,11 @@ class FaultRun {
     std::vector<JobList::Item> items;
     for (const auto& job : jobs) {
       const bool poison = job.trait == Trait::poison;
-      asked.push_back(
-          {.id = job.id(),
-           .payload = encode(job),
-           .priority = poison ? lab::queue::Priority::high : lab::queue::Priority::normal,
-           .delay = job.delay});
+      asked.push_back({.id = job.id(),
+                       .payload = encode(job),
+                       .priority = poison && !in_broker() ? lab::queue::Priority::high
+                                                          : lab::queue::Priority::normal,
+                       .delay = job.delay});
       items.push_back({encode(job)});
     }
     const Nanos invoked = now() - zero_;
@@ -220,6 +227,7 @@ class FaultRun {
       if (!size) return size.error();
       return static_cast<std::int64_t>(*size);
     }
+    if (in_broker()) return jobs_under_way(evidence_, *connected_.queue, *connected_.sql);
     auto counts = connected_.queue->counts();
     if (!counts) return counts.error();
     using lab::queue::JobState;
@@ -259,6 +267,10 @@ class FaultRun {
     if (!effects) throw lab::Failure(effects.error());
     evidence_.effects = std::move(*effects);
     if (setting_.recipe.store == Store::list) return;
+    if (in_broker()) {
+      evidence_.statuses = dead_jobs(*connected_.queue).value();
+      return;
+    }
     for (const auto& enqueued : evidence_.jobs) {
       auto status = connected_.queue->status(enqueued.job.id());
       if (status) {
@@ -297,8 +309,9 @@ class FaultRun {
     } else if (setting_.plan.fault == kWorkerPause) {
       guards.push_back({"workers slept past their lease", !evidence_.pauses.empty(),
                         fmt::format("{} times", evidence_.pauses.size())});
-    } else if (setting_.plan.fault.starts_with("broker") && place_.in_redis()) {
-      const auto effect = setting_.backends.redis->effect();
+    } else if (setting_.plan.fault.starts_with("broker") && (in_broker() || place_.in_redis())) {
+      const auto effect =
+          in_broker() ? setting_.backends.rabbit->effect() : setting_.backends.redis->effect();
       guards.push_back({"clients of the broker felt the fault", effect.felt, effect.detail});
     }
     return guards;
@@ -393,6 +406,16 @@ QueuePlace place_of(const Setting& setting, const std::string& name, bool throug
   place.store = setting.recipe.store;
   place.lease = setting.sizes.lease;
   if (setting.plan.backend == Backend::embedded) return place;
+  if (place.store == Store::broker) {
+    auto& rabbit = *setting.backends.rabbit;
+    const auto broker = through_proxy ? rabbit.client_address() : rabbit.address();
+    place.amqp_host = broker.host;
+    place.amqp_port = broker.port;
+    place.amqp_user = broker.user;
+    place.amqp_password = broker.password;
+    place.amqp_vhost = broker.vhost;
+    return place;
+  }
   const auto address =
       through_proxy ? setting.backends.redis->client_address() : setting.backends.redis->address();
   if (!address) return place;

@@ -9,6 +9,7 @@
 #include "variants/ack_first.h"
 #include "variants/lease_fenced.h"
 #include "variants/pop_and_work.h"
+#include "variants/rabbitmq_confirmed.h"
 #include "variants/reliable_lease.h"
 #include "variants/streams_group.h"
 #include "world.h"
@@ -67,6 +68,17 @@ std::vector<lab::harness::Variant> variants() {
        source("lease_fenced"), "send_once"},
       {"streams_group", keeps(), "the same on a Redis stream and its consumer group",
        source("streams_group"), "public LeaseFenced"},
+      {"rabbitmq_confirmed",
+       keeps()
+           // Whoever asks again does not know whether there is a first copy: two of a job are possible.
+           .silent_on("late-completion-rejected", {kWorkerKill, "broker-kill", "broker-reset"})
+           .silent_on("retry-within-backoff", {kWorkerKill, "broker-kill", "broker-reset"})
+           // What a delay queue gives back when its time has come, is not confirmed on its way.
+           .silent_on("no-job-lost", {"broker-kill"})
+           // The connection is the lease, and the fault takes it.
+           .silent_on("heartbeat-keeps-lease", kBroker),
+       "confirmed messages in RabbitMQ; the connection is the lease", source("rabbitmq_confirmed"),
+       "public LeaseFenced"},
   };
 }
 
@@ -82,6 +94,7 @@ std::vector<Recipe> recipes() {
       {"reliable_lease", Store::leases, Backoff::exponential, make<ReliableLease>},
       {"lease_fenced", Store::leases, Backoff::jitter, make<LeaseFenced>},
       {"streams_group", Store::streams, Backoff::jitter, make<StreamsGroup>},
+      {"rabbitmq_confirmed", Store::broker, Backoff::jitter, make<RabbitmqConfirmed>},
   };
 }
 

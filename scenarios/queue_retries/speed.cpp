@@ -42,6 +42,8 @@ class InstantProvider : public Provider {
 
 std::size_t jobs_in_round(const Setting& setting) {
   if (setting.plan.backend == Backend::embedded) return setting.plan.flags.quick ? 64 : 192;
+  // A rate needs no more of a queue that is slower.
+  if (setting.recipe.store == Store::broker) return setting.plan.flags.quick ? 512 : 2'048;
   return setting.plan.flags.quick ? 2'048 : 8'192;
 }
 

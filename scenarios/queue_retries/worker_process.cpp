@@ -12,6 +12,7 @@
 #include "job_lists.h"
 #include "observed_queue.h"
 #include "providers.h"
+#include "queue/rabbit_queue.h"
 #include "queue/redis_queue.h"
 #include "queue/sql_queue.h"
 
@@ -47,6 +48,11 @@ json place_to_json(const QueuePlace& place) {
           {"redis_user", place.redis_user},
           {"redis_password", place.redis_password},
           {"redis_database", place.redis_database},
+          {"amqp_host", place.amqp_host},
+          {"amqp_port", place.amqp_port},
+          {"amqp_user", place.amqp_user},
+          {"amqp_password", place.amqp_password},
+          {"amqp_vhost", place.amqp_vhost},
           {"sql_url", place.sql_url},
           {"store", static_cast<int>(place.store)},
           {"lease_ns", place.lease.count()}};
@@ -61,6 +67,11 @@ QueuePlace place_from_json(const json& from) {
   place.redis_user = from.at("redis_user");
   place.redis_password = from.at("redis_password");
   place.redis_database = from.at("redis_database");
+  place.amqp_host = from.at("amqp_host");
+  place.amqp_port = from.at("amqp_port");
+  place.amqp_user = from.at("amqp_user");
+  place.amqp_password = from.at("amqp_password");
+  place.amqp_vhost = from.at("amqp_vhost");
   place.sql_url = from.at("sql_url");
   place.store = static_cast<Store>(from.at("store").get<int>());
   place.lease = Nanos(from.at("lease_ns").get<std::int64_t>());
@@ -140,6 +151,17 @@ Connected connect(const QueuePlace& place) {
       .max_attempts = kMaxAttempts, .max_stalls = kMaxStalls, .keep_completed = 10'000'000};
   connected.sql = lab::infra::connect_sql(lab::infra::SqlAddress::parse(place.sql_url).value(),
                                           {.connections = 8});
+  if (place.store == Store::broker) {
+    connected.queue = std::make_unique<lab::queue::RabbitQueue>(
+        lab::infra::AmqpAddress{.host = place.amqp_host,
+                                .port = place.amqp_port,
+                                .user = place.amqp_user,
+                                .password = place.amqp_password,
+                                .vhost = place.amqp_vhost},
+        lab::queue::RabbitQueueOptions{.name = place.name, .rules = rules});
+    connected.list = sql_list(*connected.sql, place.name);
+    return connected;
+  }
   if (!place.in_redis()) {
     connected.queue = std::make_unique<lab::queue::SqlJobQueue>(*connected.sql, place.name, rules);
     connected.list = sql_list(*connected.sql, place.name);

@@ -18,7 +18,7 @@ namespace queue_retries {
 inline constexpr const char* kWorkerRole = "worker";
 
 /// Where a variant's jobs are.
-enum class Store { list, leases, streams };
+enum class Store { list, leases, streams, broker };
 
 /// How a variant is made.
 struct Recipe {
@@ -35,6 +35,8 @@ struct QueuePlace {
   std::string redis_socket, redis_host, redis_password, redis_user;  // none: in the database
   int redis_port = 0;
   int redis_database = 0;
+  std::string amqp_host, amqp_user, amqp_password, amqp_vhost;  // of a queue in RabbitMQ
+  int amqp_port = 0;
   std::string sql_url;  // of the provider's books, and of the queue without Redis
   Store store = Store::leases;
   Nanos lease{};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "fault_run.h"
 #include "job_lists.h"
 #include "providers.h"
@@ -18,11 +20,26 @@ void must(const Result<void>& done) {
   if (!done) throw lab::Failure(done.error());
 }
 
+/// Its start costs seconds, so it is not started for those who left its variant out.
+bool wants_broker(const RunPlan& plan, const std::vector<Recipe>& recipes) {
+  const auto& chosen = plan.flags.variants;
+  return plan.fault != kBrokerKillVolatile &&
+         std::any_of(recipes.begin(), recipes.end(), [&](const Recipe& recipe) {
+           return recipe.store == Store::broker &&
+                  (chosen.empty() ||
+                   std::find(chosen.begin(), chosen.end(), recipe.variant) != chosen.end());
+         });
+}
+
 class World : public Session {
  public:
   World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes)
-      : backends_(lab::backends::open(
-            plan, events, {.redis = true, .durable_redis = true, .sql = true, .folder = true})),
+      : backends_(lab::backends::open(plan, events,
+                                      {.redis = true,
+                                       .durable_redis = true,
+                                       .sql = true,
+                                       .folder = true,
+                                       .rabbitmq = wants_broker(plan, recipes)})),
         plan_(plan),
         recipes_(std::move(recipes)),
         sizes_(choose_sizes(plan_)),
@@ -39,7 +56,9 @@ class World : public Session {
 
   std::vector<ServerUsed> servers() const override {
     if (plan_.backend == Backend::embedded) return {backends_.sql->used()};
-    return {backends_.redis->used(), backends_.sql->used()};
+    std::vector<ServerUsed> used{backends_.redis->used(), backends_.sql->used()};
+    if (backends_.rabbit) used.push_back(backends_.rabbit->used());
+    return used;
   }
 
   std::string load_in_words() const override {
@@ -56,6 +75,9 @@ class World : public Session {
   std::string cannot_run(const Variant& variant) const override {
     if (plan_.backend == Backend::embedded && recipe_of(variant).store == Store::streams)
       return "needs a real Redis";
+    if (recipe_of(variant).store != Store::broker) return {};
+    if (!backends_.rabbit) return "needs a real RabbitMQ";
+    if (plan_.fault == kBrokerKillVolatile) return "its queues are always durable";
     return {};
   }
 

@@ -296,7 +296,7 @@ TEST_F(QueueRetries, DescribesItself) {
   const json description = json::parse(run({"--describe"}).text, nullptr, false);
   ASSERT_TRUE(description.is_object());
   EXPECT_EQ(description["name"], "queue-retries");
-  EXPECT_EQ(description["variants"].size(), 5u);
+  EXPECT_EQ(description["variants"].size(), 6u);
 }
 
 }  // namespace
