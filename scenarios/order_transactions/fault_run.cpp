@@ -29,6 +29,8 @@ using namespace std::chrono_literals;
 /// For what comes when it comes: the first orders, the last planned death, the end of a call that waits for a lock.
 constexpr Nanos kPatience = 60s;
 constexpr std::size_t kSome = 20;  // orders
+constexpr std::int64_t kSales =
+    15;  // sold out: the last item has gone often enough to be fought for
 
 /// A run in the making: what is collected on the way to the checks.
 class FaultRun {
@@ -114,7 +116,10 @@ class FaultRun {
     (void)lab::sleep_for(timing.load() - timing.recovery);
     keep_faults(plan.finish());  // the recovery begins when the fault has really ended
     (void)lab::sleep_for(timing.recovery);
-    await([&] { return acknowledged_since(outage_.end) >= kSome && all_deaths_died(clients); });
+    await([&] {
+      return acknowledged_since(outage_.end) >= kSome && all_deaths_died(clients) &&
+             sales_over() >= kSales;
+    });
     load_.end = now() - zero_;
     const bool finished = clients.terminate(kPatience);
     evidence_.watched = watcher.stop();
@@ -140,6 +145,18 @@ class FaultRun {
         count += op.outcome == Outcome::ok && op.value != 0 && op.returned > begin ? 1 : 0;
     }
     return count;
+  }
+
+  /// How far the clients have come: so many products have been sold out.
+  std::int64_t sales_over() const {
+    std::int64_t farthest = 0;
+    for (std::uint32_t client = 0; client < kClients; ++client) {
+      for (const auto& op : lab::actors::read_operations(history_of(folder_, client), zero_, {})) {
+        const auto product = Wish::unpacked(op.aux).product;
+        farthest = std::max(farthest, setting_.season.sale_of(product));
+      }
+    }
+    return farthest;
   }
 
   bool all_deaths_died(const ActorPool& clients) const {
