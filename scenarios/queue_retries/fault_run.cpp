@@ -23,9 +23,8 @@ using namespace lab::harness;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kBatch = 10;  // jobs that the producer enqueues at once
-constexpr Nanos kIdle = 50ms;       // as in worker_process.cpp
 constexpr Nanos kQuiet = 120ms;     // a queue that has been empty for so long is drained
-constexpr Nanos kGoodbye = 10s;     // workers finish what they have in hand
+constexpr Nanos kGoodbye = 10s;     // workers come, and finish what they have in hand
 constexpr std::uint64_t kMostPassings = 12;
 
 Metric one(std::string name, std::string unit, Better better, double value) {
@@ -56,7 +55,7 @@ class FaultRun {
                        .seed = setting.plan.flags.seed};
     evidence_.lease = sizes.lease;
     evidence_.sweep_every = sizes.sweep_every;
-    evidence_.idle = kIdle;
+    evidence_.idle = kLongestWait;
     if (in_broker()) (void)connected_.queue->counts();  // declares it
     // RabbitMQ 3.10 needs half a second to write down that a queue is there.
     if (in_broker() && setting.plan.fault == "broker-kill") lab::sleep_for(1s);
@@ -66,6 +65,7 @@ class FaultRun {
     HiccupMeter hiccups;
     auto options = pool_options();
     lab::actors::ActorPool pool(std::move(options));
+    wait_until_at_work();
     zero_ = now();
     lab::faults::FaultPlan faults(broker_faults());
     faults.start(zero_, [this](const auto& record, bool ended) {
@@ -137,6 +137,17 @@ class FaultRun {
 
   std::string log_of(std::size_t worker) const {
     return (folder_ / fmt::format("worker-{}", worker)).string();
+  }
+
+  /// Each worker makes its log when it is connected: the load begins with all of them there.
+  void wait_until_at_work() {
+    for (const Instant limit = now() + kGoodbye; now() < limit && !lab::stop_requested();
+         std::this_thread::sleep_for(1ms)) {
+      std::size_t there = 0;
+      for (std::size_t worker = 0; worker < kWorkers; ++worker)
+        there += std::filesystem::exists(log_of(worker));
+      if (there == kWorkers) return;
+    }
   }
 
   std::vector<lab::faults::Fault> broker_faults() {
@@ -442,7 +453,7 @@ Sizes choose_sizes(const RunPlan& plan) {
   // Slow enough that the workers always have a job in hand, and others wait.
   if (plan.fault == kWorkerPause || plan.fault == kBrokerKillVolatile)
     sizes.takes = plan.timing.load() * kWorkers / static_cast<std::int64_t>(sizes.jobs);
-  sizes.patience = 10s + plan.timing.load();
+  sizes.patience = 20s + plan.timing.load();
   return sizes;
 }
 

@@ -23,7 +23,6 @@ using lab::harness::Outcome;
 using nlohmann::json;
 using namespace std::chrono_literals;
 
-constexpr Nanos kIdle = 50ms;       // a claim's wait
 constexpr Nanos kAfterError = 5ms;  // the broker may be down: it will be tried again
 
 json retry_to_json(const lab::queue::RetryPolicy& retry) {
@@ -138,7 +137,7 @@ void work(const WorkerOrders& orders, const Recipe& recipe) {
                                    .lease = orders.place.lease,
                                    .max_attempts = kMaxAttempts});
   while (!lab::stop_requested()) {
-    if (!worker->work(1, kIdle)) std::this_thread::sleep_for(kAfterError);
+    if (!worker->work(1, kLongestWait)) std::this_thread::sleep_for(kAfterError);
   }
   worker->finish();
 }

@@ -16,6 +16,7 @@
 namespace queue_retries {
 
 inline constexpr const char* kWorkerRole = "worker";
+inline constexpr Nanos kLongestWait = std::chrono::milliseconds(50);  // of one claim
 
 /// Where a variant's jobs are.
 enum class Store { list, leases, streams, broker };

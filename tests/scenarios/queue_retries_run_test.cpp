@@ -272,7 +272,7 @@ TEST_F(QueueRetries, CtrlCKeepsWhatWasMeasured) {
   const json result = json::parse(file, nullptr, false);
   ASSERT_TRUE(result.is_object());
   EXPECT_EQ(result["interrupted"], true);
-  EXPECT_EQ(result["variants"][0]["as_promised"], "holds");  // the first one had finished
+  EXPECT_FALSE(result["variants"][0]["checks"].empty());  // the first one had finished
   EXPECT_TRUE(scratch_.servers_folders_gone());
 }
 
