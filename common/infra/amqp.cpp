@@ -237,13 +237,12 @@ Result<std::optional<AmqpDelivery>> Amqp::get(const std::string& queue) {
       .tag = ok.delivery_tag,
       .redelivered = ok.redelivered != 0};
   connection.getting = true;
-  connection.got.reset();
-  while (!connection.got) {
+  while (connection.getting) {
     const auto more = connection.read(deadline);
     if (!more) return more.error();
     if (!*more) return connection.give_up("a message came only in part");
   }
-  AmqpDelivery whole = std::move(*connection.got);
+  AmqpDelivery whole = std::move(connection.got);
   whole.tag = head.tag;
   whole.redelivered = head.redelivered;
   whole.message.exchange = std::move(head.message.exchange);

@@ -58,7 +58,7 @@ class Amqp::Connection {
   Error give_up(std::string_view why);
 
   std::deque<AmqpDelivery> deliveries;  // read and not taken
-  std::optional<AmqpDelivery> got;      // of basic.get
+  AmqpDelivery got;                     // of basic.get
   bool getting = false;                 // the next content without a delivery is basic.get's
   bool cancelled = false;               // by the broker
   std::string consumer;                 // its tag
