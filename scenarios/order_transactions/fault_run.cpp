@@ -28,9 +28,8 @@ using namespace std::chrono_literals;
 
 /// For what comes when it comes: the first orders, the last planned death, the end of a call that waits for a lock.
 constexpr Nanos kPatience = 60s;
-constexpr std::size_t kSome = 20;  // orders
-constexpr std::int64_t kSales =
-    15;  // sold out: the last item has gone often enough to be fought for
+constexpr std::size_t kSome = 20;   // orders
+constexpr std::int64_t kSales = 8;  // sold out: the last item has been fought for often enough
 
 /// A run in the making: what is collected on the way to the checks.
 class FaultRun {
