@@ -40,7 +40,7 @@ struct Evidence {
   lab::queue::RetryPolicy retry;
   Nanos lease{}, sweep_every{};
   Nanos idle{};    // the longest that a worker sleeps although there is work
-  Nanos hiccup{};  // by how much the machine was late at worst
+  Nanos hiccup{};  // by how much the machine was late at worst, or the broker with an answer
 };
 
 const std::vector<lab::harness::Check<Evidence>>& checks();

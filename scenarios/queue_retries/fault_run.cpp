@@ -82,7 +82,8 @@ class FaultRun {
     enqueue_at_once(plan_.script);
     evidence_.drained = wait_until_drained();
     const bool in_order = pool.terminate(kGoodbye);
-    evidence_.hiccup = hiccups.worst(zero_, now());
+    // A broker that waits for its disk renews no lease.
+    evidence_.hiccup = std::max(hiccups.worst(zero_, now()), slowest_answer_);
     collect(pool);
     auto report = judge(pool, load_took);
     report.guards.push_back(
@@ -251,7 +252,9 @@ class FaultRun {
     Instant empty_since = now();
     for (const Instant limit = now() + setting_.sizes.patience;
          now() < limit && !lab::stop_requested(); std::this_thread::sleep_for(5ms)) {
+      const Instant asked = now();
       const auto jobs = left();
+      slowest_answer_ = std::max(slowest_answer_, now() - asked);
       if (!jobs || *jobs > 0) empty_since = now();
       if (jobs && *jobs == 0 && (evidence_.keeps || now() - empty_since > kQuiet)) return true;
     }
@@ -408,6 +411,7 @@ class FaultRun {
   std::unique_ptr<lab::actors::CrashPoints> points_;
   Evidence evidence_;
   std::vector<FaultTime> faults_;
+  Nanos slowest_answer_{};
 };
 
 }  // namespace
