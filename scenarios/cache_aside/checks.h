@@ -39,7 +39,10 @@ struct Evidence {
   // The outage, empty when the run had none.
   lab::harness::Window outage;
   lab::Nanos cache_timeout{};
-  lab::Nanos store_p99{};     // of the database's own answers during the outage
+  lab::Nanos store_p99{};  // of the database's own answers during the outage and just after it
+  /// The same without what came after: when calls that hung all along go to the database at once, it is slow because of
+  /// them.
+  lab::Nanos store_p99_within{};
   lab::Nanos worst_hiccup{};  // the scheduler's latest wake-up during the outage
 
   // Loads of the hot product while its entry expired, by node; empty where entries do not expire.

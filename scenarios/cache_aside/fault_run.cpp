@@ -137,16 +137,20 @@ class FaultRun {
     const Instant end = zero_ + evidence_.outage.end + 2 * setting_.times.cache_timeout;
     const Instant healthy_until = evidence_.outage.length() > Nanos{} ? begin : zero_ + load_.end;
     const Instant healthy_from = zero_ + load_.begin + setting_.plan.timing.warm_up;
-    Histogram during;
+    const Instant outage_ended = zero_ + evidence_.outage.end;
+    Histogram during, within;
     for (std::uint32_t node = 0; node < kNodes; ++node) {
       for (const auto& read : nodes_.store(node).stop_recording()) {
         if (read.began < end && read.ended > begin) during.record(read.ended - read.began);
+        if (read.began < outage_ended && read.ended > begin && read.ended <= outage_ended)
+          within.record(read.ended - read.began);
         longest_load_ = std::max<Nanos>(longest_load_, read.ended - read.began);
         store_reads_healthy_ += read.began >= healthy_from && read.ended < healthy_until ? 1 : 0;
       }
     }
     healthy_ = {healthy_from - zero_, healthy_until - zero_};
     evidence_.store_p99 = during.percentile(0.99);
+    evidence_.store_p99_within = within.percentile(0.99);
     evidence_.worst_hiccup = hiccups.worst(begin, end);
     evidence_.cache_timeout = setting_.times.cache_timeout;
   }
