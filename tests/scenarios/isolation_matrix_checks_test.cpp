@@ -351,7 +351,8 @@ TEST_F(OnSqlite, EachScriptBeginsAnew) {
 }
 
 TEST_F(OnSqlite, ARecordedHistoryIsStrictlySerializable) {
-  const auto history = recorded_lists(*sql_, Sqlite(), {.clients = 3, .length = 50ms, .fewest = 10, .seed = 5});
+  const auto history =
+      recorded_lists(*sql_, Sqlite(), {.clients = 3, .length = 50ms, .fewest = 10, .seed = 5});
   const auto judgement =
       lab::judge::check_list_append(history, {.level = lab::judge::Level::strict_serializable});
   ASSERT_TRUE(judgement) << judgement.error().message;
