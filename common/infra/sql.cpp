@@ -93,6 +93,12 @@ Result<SqlResult> Sql::run(std::string_view statement, std::initializer_list<Sql
   return (*connection)->run(statement, values);
 }
 
+Result<bool> Sql::run_at_once(std::initializer_list<SqlStatement> statements) {
+  auto connection = acquire();
+  if (!connection) return connection.error();
+  return (*connection)->run_at_once(std::span(statements.begin(), statements.size()));
+}
+
 Result<void> Sql::transaction(const std::function<Result<void>(SqlConnection&)>& body) {
   auto connection = acquire();
   if (!connection) return connection.error();

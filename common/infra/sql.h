@@ -30,6 +30,12 @@ using SqlRow = std::vector<SqlValue>;
 std::int64_t as_integer(const SqlValue& value);
 double as_double(const SqlValue& value);
 
+/// One of several statements that go together.
+struct SqlStatement {
+  std::string_view text;
+  std::vector<SqlValue> values;
+};
+
 struct SqlResult {
   std::vector<SqlRow> rows;
   std::int64_t affected =
@@ -83,6 +89,12 @@ class SqlConnection {
   virtual Result<void> commit() = 0;  // an error `closed` here is the classic unknown outcome
   virtual Result<void> rollback() = 0;
   virtual SqlEngine engine() const = 0;
+
+  /// A whole transaction in one round trip: begin, these statements, commit. True: all of it is committed. False: one of them
+  /// found no row to change, and none of it happened. Nor did it after an error, unless that is an unknown one.
+  /// Each is an INSERT, UPDATE or DELETE that does not read what another one here has written: PostgreSQL runs them on one
+  /// snapshot. Not inside a transaction.
+  virtual Result<bool> run_at_once(std::span<const SqlStatement> statements) = 0;
 };
 
 /// A bounded pool of connections; thread-safe. A connection that broke is dropped, the next use
@@ -97,6 +109,9 @@ class Sql {
 
   /// One statement on any free connection, in a transaction of its own.
   Result<SqlResult> run(std::string_view statement, std::initializer_list<SqlValue> values = {});
+
+  /// The same for several that go together.
+  Result<bool> run_at_once(std::initializer_list<SqlStatement> statements);
 
   /// begin, body, commit; rolled back when the body fails. Not retried: that is the caller's idea
   /// to have.

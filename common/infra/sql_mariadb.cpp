@@ -41,12 +41,33 @@ ErrorCode code_of(unsigned number) {
     case ER_CONNECTION_KILLED:
     case CR_SERVER_GONE_ERROR:
     case CR_SERVER_LOST: return ErrorCode::closed;
+    case ER_SIGNAL_NOT_FOUND: return ErrorCode::not_found;
     case CR_NEW_STMT_METADATA: return ErrorCode::invalid;  // the table has other columns now
     default: break;
   }
   // The client library's own errors: answers that make no sense, statements out of order.
   return number >= CR_MIN_ERROR && number <= CR_MAX_ERROR ? ErrorCode::protocol
                                                           : ErrorCode::invalid;
+}
+
+/// Or fails.
+bool always_finds_a_row(std::string_view statement) {
+  return statement.starts_with("INSERT INTO") && statement.find(" VALUES (") != statement.npos;
+}
+
+/// A compound statement outside of any stored procedure; MariaDB prepares it like any other. MySQL has none.
+std::string compound(std::span<const SqlStatement> statements) {
+  std::string text =
+      "BEGIN NOT ATOMIC "
+      "DECLARE EXIT HANDLER FOR SQLEXCEPTION, NOT FOUND BEGIN ROLLBACK; RESIGNAL; END; "
+      "START TRANSACTION; ";
+  for (const auto& statement : statements) {
+    text += statement.text;
+    text += "; ";
+    if (!always_finds_a_row(statement.text))
+      text += "IF ROW_COUNT() = 0 THEN SIGNAL SQLSTATE '02000'; END IF; ";
+  }
+  return text += "COMMIT; END";
 }
 
 /// Poco keeps the number of an error in its text only: "…\t[mysql_stmt_errno]: 1213\t…".
@@ -68,6 +89,15 @@ class MariadbSession : public SqlSession {
 
   Result<SqlResult> run(std::string_view statement, std::span<const SqlValue> values) override {
     return run_prepared(statements_, statement, values, *this);
+  }
+
+  Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
+    auto done = run(compound(statements), values_of(statements));
+    if (done) return true;
+    if (done.error().code == ErrorCode::not_found) return false;
+    // Its handler is not asked when the statement itself is cancelled.
+    if (done.error().code != ErrorCode::closed) (void)run("ROLLBACK", {});
+    return done.error();
   }
 
   std::string_view begin_statement() const override { return "BEGIN"; }

@@ -107,6 +107,17 @@ class Lent : public SqlConnection {
     return error;
   }
 
+  Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
+    if (in_transaction_)
+      return Error{ErrorCode::invalid, Happened::no, "run_at_once: a transaction is open already"};
+    if (broken_) return Error{ErrorCode::closed, Happened::no, "the connection broke earlier"};
+    auto done = session_->run_at_once(statements);
+    if (done) return done;
+    const Error error = pool_->about(done.error());
+    note(error);
+    return error;
+  }
+
   Result<void> begin() override {
     if (in_transaction_)
       return Error{ErrorCode::invalid, Happened::no, "begin: a transaction is open already"};

@@ -136,6 +136,18 @@ SqlResult read_answer(const PGresult* answer) {
   return result;
 }
 
+/// All statements as parts of one, which is a transaction by itself. It divides by how many rows each of them changed, in
+/// their order: where one changed none, that fails, and all is taken back.
+std::string joined(std::span<const SqlStatement> statements) {
+  std::string with = "WITH ", select = " SELECT ";
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    const char* const comma = i == 0 ? "" : ", ";
+    with += fmt::format("{}part{} AS ({} RETURNING 1)", comma, i, statements[i].text);
+    select += fmt::format("{}1 / (SELECT COUNT(*) FROM part{})", comma, i);
+  }
+  return with + select;
+}
+
 class PostgresSession : public SqlSession {
  public:
   explicit PostgresSession(Connection connection)
@@ -162,6 +174,14 @@ class PostgresSession : public SqlSession {
     return error;
   }
 
+  Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
+    if (statements.empty()) return true;
+    const auto done = run(joined(statements), values_of(statements));
+    if (done) return true;
+    if (done.error().native_code == division_by_zero) return false;
+    return done.error();
+  }
+
   std::string_view begin_statement() const override { return "BEGIN"; }
   bool ends_transaction(const Error&) const override { return true; }
 
@@ -169,6 +189,7 @@ class PostgresSession : public SqlSession {
   // "cached plan must not change result type": the table has changed since. The next run prepares
   // anew.
   static constexpr std::string_view plan_outdated = "0A000";
+  static constexpr std::string_view division_by_zero = "22012";
 
   Result<std::string> prepared(std::string_view text, std::size_t values) {
     if (const auto found = names_.find(text); found != names_.end()) return found->second;

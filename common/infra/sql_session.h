@@ -15,6 +15,8 @@ class SqlSession {
  public:
   virtual ~SqlSession() = default;
   virtual Result<SqlResult> run(std::string_view statement, std::span<const SqlValue> values) = 0;
+  /// As SqlConnection promises.
+  virtual Result<bool> run_at_once(std::span<const SqlStatement> statements) = 0;
   /// "BEGIN", or what the engine needs for a transaction that writes.
   virtual std::string_view begin_statement() const = 0;
   /// Does this error end the transaction inside the server?

@@ -67,6 +67,21 @@ class SqliteSession : public SqlSession {
     return run_prepared(statements_, statement, values, *this);
   }
 
+  Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
+    if (auto begun = run(begin_statement(), {}); !begun) return begun.error();
+    const auto give_up = [&](Result<bool> answer) {
+      if (sqlite3_get_autocommit(database_) == 0) (void)run("ROLLBACK", {});
+      return answer;
+    };
+    for (const auto& [text, values] : statements) {
+      const auto done = run(text, values);
+      if (!done) return give_up(done.error());
+      if (done->affected == 0) return give_up(false);
+    }
+    if (const auto committed = run("COMMIT", {}); !committed) return give_up(committed.error());
+    return true;
+  }
+
   // Takes the write lock at once: a reader that becomes a writer later would fail and not wait.
   std::string_view begin_statement() const override { return "BEGIN IMMEDIATE"; }
   bool ends_transaction(const Error&) const override {

@@ -3,9 +3,11 @@
 
 #include <charconv>
 #include <cmath>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "infra/sql.h"
 
@@ -20,6 +22,14 @@ struct StatementHash {
 };
 template <class Value>
 using StatementMap = std::unordered_map<std::string, Value, StatementHash, std::equal_to<>>;
+
+/// In order, as one statement that holds them all wants them.
+inline std::vector<SqlValue> values_of(std::span<const SqlStatement> statements) {
+  std::vector<SqlValue> values;
+  for (const auto& statement : statements)
+    values.insert(values.end(), statement.values.begin(), statement.values.end());
+  return values;
+}
 
 /// "12" is an integer, "12.5" and "1e300" are not.
 inline SqlValue number_from_text(std::string_view text) {
