@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -95,6 +96,8 @@ struct Birth {
   const int nothing = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (::dup2(birth.input, STDIN_FILENO) < 0 || ::dup2(nothing, STDOUT_FILENO) < 0)
     ::_exit(kNotStarted);
+  // A socket of the run's that lived on here could not be closed or reset by the run.
+  ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   ::execv(birth.program.c_str(), birth.argv);
   ::_exit(kNotStarted);
 }

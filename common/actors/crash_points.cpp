@@ -75,13 +75,19 @@ void CrashPoints::die_at(std::string_view point, std::uint64_t passing, Nanos af
 }
 
 void CrashPoints::pass(std::string_view point) {
+  if (arrive(point)) die(point);
+}
+
+bool CrashPoints::arrive(std::string_view point) {
   const std::size_t index = state_->index_of(point);
-  if (index == state_->points.size()) return;
-  Shared& shared = state_->shared[index];
-  shared.passed.fetch_add(1, std::memory_order_relaxed);
-  if (index != state_->doomed || now() < state_->armed) return;
-  if (state_->passed_armed.fetch_add(1) + 1 != state_->passing) return;
-  shared.hits.fetch_add(1, std::memory_order_relaxed);
+  if (index == state_->points.size()) return false;
+  state_->shared[index].passed.fetch_add(1, std::memory_order_relaxed);
+  if (index != state_->doomed || now() < state_->armed) return false;
+  return state_->passed_armed.fetch_add(1) + 1 == state_->passing;
+}
+
+void CrashPoints::die(std::string_view point) {
+  state_->shared[state_->index_of(point)].hits.fetch_add(1, std::memory_order_relaxed);
   ::kill(::getpid(), SIGKILL);
   while (true) ::pause();  // until the signal is there: this thread goes no further
 }

@@ -38,6 +38,11 @@ class CrashPoints {
   /// SIGKILL, if this is the place. Thread-safe. A name that is no point of this run is passed over.
   void pass(std::string_view point);
 
+  /// The two halves of pass(), for who has to do something before it dies: counts the passing and says whether this is the
+  /// place; and dies there.
+  bool arrive(std::string_view point);
+  [[noreturn]] void die(std::string_view point);
+
   std::vector<Count> counts() const;
 
  private:
