@@ -22,7 +22,7 @@ using nlohmann::json;
 constexpr auto kHeartbeat = std::chrono::seconds(1);
 constexpr Nanos kTurn = 5ms;  // a claim that waits lets others on the connection in between
 constexpr std::size_t kHistory = 20;
-constexpr auto kUnusedDelay = std::chrono::minutes(2);  // then its queue goes
+constexpr Nanos kWrittenDown = 1s;  // twice the delay with which RabbitMQ 3.10 notes a quorum queue
 
 // Headers of a job's message.
 constexpr const char *kAttempt = "lab-attempt", *kMaxAttempts = "lab-max-attempts",
@@ -80,11 +80,11 @@ AmqpMessage copy_of(const AmqpMessage& message, std::string queue) {
   return copy;
 }
 
-/// Up to 16 ms each its own, above that sixteen to each doubling: few queues, and none early.
+/// Up to 16 ms each its own, above that eight to each doubling: few queues, and none early.
 std::chrono::milliseconds rounded_up(Nanos delay) {
   const auto exact =
       static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(delay).count());
-  const int unused_bits = std::max(0, static_cast<int>(std::bit_width(exact)) - 5);
+  const int unused_bits = std::max(0, static_cast<int>(std::bit_width(exact)) - 4);
   const std::uint64_t step = std::uint64_t{1} << unused_bits;
   return std::chrono::milliseconds((exact + step - 1) / step * step);
 }
@@ -125,6 +125,7 @@ Result<void> RabbitQueue::connect() {
     amqp_.reset();
   }
   held_.clear();  // the broker has given them away
+  delays_.clear();
   prefetch_ = 0;
   auto made = infra::Amqp::connect(
       address_, {.call_timeout = options_.call_timeout, .heartbeat = kHeartbeat});
@@ -159,14 +160,29 @@ Result<std::string> RabbitQueue::delay_queue(Nanos delay) {
   if (delay <= Nanos{}) return options_.name;
   const auto ttl = rounded_up(delay);
   auto name = fmt::format("{}.in-{}ms", options_.name, ttl.count());
-  // Declared again each time: it goes when it was unused for long.
+  if (delays_.contains(ttl)) return name;
+  // A classic queue forgets what has expired before the other one has it.
   auto done = amqp_->declare({.name = name,
+                              .type = AmqpQueue::Type::quorum,
                               .dead_letter_exchange = "",
                               .dead_letter_routing_key = options_.name,
-                              .message_ttl = ttl,
-                              .expires = ttl + kUnusedDelay});
+                              .message_ttl = ttl});
   if (!done) return done.error();
+  delays_.insert(ttl);
   return name;
+}
+
+Result<void> RabbitQueue::prepare(Nanos longest_delay) {
+  const auto done = alone<bool>([&]() -> Result<bool> {
+    for (Nanos delay = 1ms; delay <= rounded_up(longest_delay); delay += 1ms) {
+      if (auto queue = delay_queue(delay); !queue) return queue.error();
+      delay = rounded_up(delay);
+    }
+    return true;
+  });
+  if (!done) return done.error();
+  sleep_for(kWrittenDown);  // nothing tells
+  return {};
 }
 
 Result<std::vector<Enqueued>> RabbitQueue::enqueue(std::span<const NewJob> jobs) {

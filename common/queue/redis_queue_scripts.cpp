@@ -167,19 +167,26 @@ local function note(id, epoch, attempt, worker, what, why)
     call('LTRIM', list, -100, -1)
   end
 end
-local function end_claim(id, epoch)
-  unlease({id})
-  call('HSET', CLAIMS, id, epoch .. '-')
-end
--- From now on a claim has to look into job:ID.
-local function count(id, field)
+-- From now on a claim has to look for more than the record.
+local function mark(id)
   local record = call('HGET', JOBS, id)
   if string.sub(record, 1, 1) == '-' then call('HSET', JOBS, id, '+' .. string.sub(record, 2)) end
-  return call('HINCRBY', job(id), field, 1)
 end
+local function end_claim(id, epoch)
+  unlease({id})
+  mark(id)
+  call('HSET', CLAIMS, id, epoch .. '-')
+end
+local function count(id, field) return call('HINCRBY', job(id), field, 1) end
 )";
 
 constexpr const char* kEnqueue = R"(
+-- Redis keeps a small hash as a list and walks through it, until one field is longer than 64 bytes. No id has a colon.
+if call('HLEN', JOBS) == 0 then
+  local long = string.rep(':', 65)
+  call('HSET', JOBS, long, '')
+  call('HSET', CLAIMS, long, '')
+end
 local ids = {}
 for i = 1, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
 local known, seen, added, records, ready, due = look_up(JOBS, ids), {}, {}, {}, {}, nil
@@ -242,16 +249,25 @@ local function take(reply, worker, most, lease_ms)
   end
   lease(ids, string.format('%.0f', now + lease_ms))
   reply[1] = #ids == 0 and next_due(now) or -1
-  local records, claims, marks = look_up(JOBS, ids), look_up(CLAIMS, ids), {}
+  local records, marks, n = look_up(JOBS, ids), {}, 1
+  local first_claim = '1:' .. worker
   for i, id in ipairs(ids) do
-    local epoch, record, f = '1', records[i], nil
-    if claims[i] then epoch = tostring(string.match(claims[i], '^%d+') + 1) end
-    if string.sub(record, 1, 1) == '+' then f = call('HMGET', job(id), 'f', 's', 'm', 'k') end
+    local record = records[i]
     marks[2 * i - 1] = id
-    marks[2 * i] = epoch .. (f and f[4] and '@' or ':') .. worker
-    reply[#reply + 1] = epoch .. ':' .. id
-    reply[#reply + 1] = record
-    if f then reply[#reply + 1] = {f[1] or '0', f[2] or '0', f[3] or '0', f[4] or ''} end
+    reply[n + 2] = record
+    if string.sub(record, 1, 1) == '-' then -- never claimed before
+      marks[2 * i] = first_claim
+      reply[n + 1] = '1:' .. id
+      n = n + 2
+    else
+      local claim = call('HGET', CLAIMS, id)
+      local epoch = claim and string.match(claim, '^%d+') + 1 or 1
+      local f = call('HMGET', job(id), 'f', 's', 'm', 'k')
+      marks[2 * i] = epoch .. (f[4] and '@' or ':') .. worker
+      reply[n + 1] = epoch .. ':' .. id
+      reply[n + 3] = {f[1] or '0', f[2] or '0', f[3] or '0', f[4] or ''}
+      n = n + 3
+    end
   end
   in_slices(marks, function(...) call('HSET', CLAIMS, ...) end)
   if left > 0 then wake() end -- the next sleeper, since a token wakes one only
@@ -279,10 +295,11 @@ local function complete(keep, first, last)
   if #done == 0 then return answers end
   unlease(done)
   in_slices(marks, function(...) call('HSET', CLAIMS, ...) end)
-  in_slices(done, function(...) call('RPUSH', P .. 'completed', ...) end)
+  local kept
+  in_slices(done, function(...) kept = call('RPUSH', P .. 'completed', ...) end)
   for _, key in ipairs(keys) do next_in_order(key) end
   call('INCRBY', P .. 'done', #done)
-  local over = call('LLEN', P .. 'completed') - keep
+  local over = kept - keep
   if over > 0 then
     local old = call('LPOP', P .. 'completed', over)
     in_slices(old, function(...)
@@ -365,6 +382,7 @@ for i = #ids, 1, -1 do
   local id = ids[i]
   local epoch, worker = string.match(call('HGET', CLAIMS, id), '^(%d+).(.*)$')
   local stalls = count(id, 's')
+  mark(id)
   call('HSET', CLAIMS, id, epoch .. '-')
   local f = call('HMGET', job(id), 'f', 'k')
   note(id, epoch, (f[1] or 0) + 1, worker, 'stalled', '')

@@ -2,7 +2,8 @@
 // The Lua scripts of the queues that live in Redis. Not for use outside the room.
 //
 // One queue's keys, all under the hash tag {queue:NAME}, so that they share a slot of a cluster:
-//   jobs        hash   id → payload, after a '+' when job:ID has something that a claim must know, else after a '-'
+//   jobs        hash   id → payload, after a '-' when no claim needs to know more, else after a '+': it was claimed and
+//                      came back, or job:ID has something that a claim must know
 //   claims      hash   id → epoch and worker of the latest claim: "3:worker", "3@worker" for a job with an order key,
 //                      "3!" when it is completed, "3-" when its lease is over for another reason
 //   job:ID      hash   r priority, m max attempts, k order key (each only when it is not the default),

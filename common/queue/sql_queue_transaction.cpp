@@ -148,7 +148,7 @@ Result<SqlJobQueue::Transaction::Row> SqlJobQueue::Transaction::row(const std::s
 
 /// Is the receipt of the latest claim, and the lease still there? Then the row is this transaction's.
 Result<bool> SqlJobQueue::Transaction::settle(const Receipt& receipt) {
-  return changed(std::string("UPDATE queue_jobs SET state = 'waiting'") + kOwned,
+  return changed(std::string("UPDATE queue_jobs SET state = 'waiting'").append(kOwned),
                  {queue_, receipt.id, receipt.epoch});
 }
 
@@ -234,7 +234,7 @@ Result<bool> SqlJobQueue::Transaction::give_back(const Receipt& receipt) {
 }
 
 Result<bool> SqlJobQueue::Transaction::progress(const Receipt& receipt, int percent) {
-  return changed(std::string("UPDATE queue_jobs SET progress = ?") + kOwned,
+  return changed(std::string("UPDATE queue_jobs SET progress = ?").append(kOwned),
                  {std::int64_t{percent}, queue_, receipt.id, receipt.epoch});
 }
 
