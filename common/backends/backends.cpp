@@ -119,13 +119,13 @@ bool is_sql_process_fault(std::string_view fault) {
   return fault == "db-kill" || fault == "db-pause";
 }
 
-bool is_process_fault(std::string_view fault) {
-  return fault == "redis-kill" || fault == "redis-old-dump" || fault == "redis-pause" ||
-         fault == "broker-kill" || fault == "broker-kill-volatile";
-}
-
 bool is_broker_process_fault(std::string_view fault) {
   return fault == "broker-kill" || fault == "broker-kill-volatile" || fault == "broker-pause";
+}
+
+bool is_process_fault(std::string_view fault) {
+  return fault == "redis-kill" || fault == "redis-old-dump" || fault == "redis-pause" ||
+         is_broker_process_fault(fault);
 }
 
 bool is_network_fault(std::string_view fault) {

@@ -32,6 +32,7 @@ namespace lab::backends {
 /// Where Redis is a broker, these are called
 ///   broker-kill           redis-kill, and back with what it had written down
 ///   broker-kill-volatile  the same without an append-only file: back empty
+///   broker-pause          redis-pause
 ///   broker-reset          redis-reset
 std::vector<harness::FaultChoice> redis_faults();
 
@@ -67,6 +68,10 @@ class RedisBackend {
   /// words; empty when it cannot be (embedded, or a password is needed).
   virtual std::vector<std::string> tool_arguments() const = 0;
 };
+
+/// GETs per second that redis-benchmark gets from it with so many clients and values of 64 bytes: what the machine gives
+/// at best. 0 where it cannot be asked (embedded, a password) or is not installed.
+double redis_benchmark_get(const RedisBackend& redis, std::size_t clients, std::size_t requests);
 
 /// The process faults of a database. One that the run did not start is not touched, and SQLite has no
 /// process of its own.

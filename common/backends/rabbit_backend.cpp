@@ -3,6 +3,7 @@
 #include <future>
 #include <mutex>
 
+#include "backends/fault_probe.h"
 #include "backends/open.h"
 #include "faults/proxy.h"
 
@@ -20,26 +21,14 @@ Result<void> done() {
   return {};
 }
 
-/// Whether a client can log in while the fault is on: tried once, as soon as it has begun.
-class Probe {
- public:
-  /// Above a healthy login, below the shortest fault.
-  static constexpr std::chrono::milliseconds kPatience{100};
+/// Above a healthy login, below the shortest fault.
+constexpr std::chrono::milliseconds kPatience{100};
 
-  void ask(const infra::AmqpAddress& address) {
-    const auto connected = infra::Amqp::connect(address, {.connect_timeout = kPatience});
-    const std::lock_guard lock(mutex_);
-    seen_ = {!connected, connected ? "a login succeeded" : "login: " + describe(connected.error())};
-  }
-  FaultEffect seen() const {
-    const std::lock_guard lock(mutex_);
-    return seen_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  FaultEffect seen_{false, "the fault did not begin"};
-};
+Result<void> log_in(const infra::AmqpAddress& address) {
+  const auto connected = infra::Amqp::connect(address, {.connect_timeout = kPatience});
+  if (!connected) return connected.error();
+  return {};
+}
 
 /// The proxy before a broker, when the run's fault is one of the network.
 class Doorway {
@@ -99,21 +88,14 @@ class PrivateRabbit : public RabbitBackend {
 
   std::vector<Fault> faults(const Timing& timing) override {
     auto& [server, doorway] = started();
-    const auto [begin, end] = timing.fault_window();
-    const auto during = [&, at = begin, length = end - begin](auto breaks, auto mends) {
-      return Fault{plan_.fault, "rabbitmq", at, length, breaks, mends};
-    };
-    const auto then_ask = [this, address = doorway.behind()](Result<void> broken) {
-      if (broken) probe_.ask(address);
-      return broken;
+    const auto during = [&](auto breaks, auto mends) {
+      return probed(plan_.fault, "rabbitmq", timing, breaks, mends, probe_);
     };
     servers::RabbitServer* broker = server.get();
-    if (plan_.fault == "broker-kill") {
-      return {during([=] { return then_ask(broker->kill()); }, [=] { return broker->start(); })};
-    }
-    if (plan_.fault == "broker-pause") {
-      return {during([=] { return then_ask(broker->pause()); }, [=] { return broker->resume(); })};
-    }
+    if (plan_.fault == "broker-kill")
+      return {during([=] { return broker->kill(); }, [=] { return broker->start(); })};
+    if (plan_.fault == "broker-pause")
+      return {during([=] { return broker->pause(); }, [=] { return broker->resume(); })};
     return doorway.faults(timing);
   }
 
@@ -157,7 +139,7 @@ class PrivateRabbit : public RabbitBackend {
   mutable std::mutex mutex_;
   std::future<Result<std::unique_ptr<servers::RabbitServer>>> starting_;
   std::unique_ptr<Started> started_;
-  Probe probe_;
+  FaultProbe probe_{"login", [this] { return log_in(address()); }};
 };
 
 class UsersRabbit : public RabbitBackend {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include <mutex>
-
+#include "backends/fault_probe.h"
 #include "backends/open.h"
 #include "faults/proxy.h"
 
@@ -20,44 +19,24 @@ Result<void> done() {
   return {};
 }
 
-/// Whether a client gets an answer while the fault is on: asked once, as soon as it has begun. Plans carry out their
-/// faults on a thread of their own, so what it saw is kept under a lock.
-class Probe {
- public:
-  /// Well above a healthy answer, well below the shortest fault.
-  static constexpr std::chrono::milliseconds kPatience{20};
+/// Well above a healthy answer, well below the shortest fault.
+constexpr std::chrono::milliseconds kPatience{20};
 
-  void ask(infra::Redis& redis) {
-    const auto answer = redis.command({"PING"}, {.timeout = kPatience});
-    const std::lock_guard lock(mutex_);
-    seen_ = {!answer, answer ? "PING was answered" : "PING: " + describe(answer.error())};
-  }
-  FaultEffect seen() const {
-    const std::lock_guard lock(mutex_);
-    return seen_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  FaultEffect seen_{false, "the fault did not begin"};
-};
+Result<void> ping(infra::Redis& redis) {
+  const auto answer = redis.command({"PING"}, {.timeout = kPatience});
+  if (!answer) return answer.error();
+  return {};
+}
 
 /// What a process fault needs of its victim: the server and the twin both have it.
 struct Victim {
   std::function<Result<void>()> kill, start, pause, resume, save;
-  std::function<void()> ask;  // called when the fault has begun
 };
 
 std::vector<Fault> process_faults(const std::string& fault, const Timing& timing,
-                                  const Victim& victim) {
-  const auto [begin, end] = timing.fault_window();
-  const auto during = [&, at = begin, length = end - begin](auto breaks, auto mends) {
-    const auto breaks_and_asks = [breaks, ask = victim.ask] {
-      auto broken = breaks();
-      if (broken) ask();
-      return broken;
-    };
-    return Fault{fault, "redis", at, length, breaks_and_asks, mends};
+                                  const Victim& victim, FaultProbe& probe) {
+  const auto during = [&](const auto& breaks, const auto& mends) {
+    return probed(fault, "redis", timing, breaks, mends, probe);
   };
   if (fault == "redis-pause") return {during(victim.pause, victim.resume)};
   if (fault == "redis-kill") return {during(victim.kill, victim.start)};
@@ -77,13 +56,12 @@ Damage damage_of(const std::string& fault) {
 }
 
 std::vector<Fault> network_faults(const std::string& fault, const Timing& timing,
-                                  faults::FaultProxy* proxy, const std::function<void()>& ask) {
+                                  faults::FaultProxy* proxy, FaultProbe& probe) {
   if (!is_network_fault(fault)) return {};
   const bool resets = fault == "redis-reset" || fault == "redis-cut";
-  const auto begin = [proxy, fault, resets, ask] {
+  const auto begin = [proxy, fault, resets] {
     proxy->set(damage_of(fault));
     if (resets) proxy->reset_all();
-    ask();
     return done();
   };
   // After resets or garbage what is still open is of no use: a client may wait for ever for bytes that a changed length
@@ -93,13 +71,13 @@ std::vector<Fault> network_faults(const std::string& fault, const Timing& timing
     if (fault != "redis-slow") proxy->reset_all();
     return done();
   };
-  const auto window = timing.fault_window();
-  return {Fault{fault, "redis", window.begin, window.length(), begin, end}};
+  return {probed(fault, "redis", timing, begin, end, probe)};
 }
 
 /// What a fault of "the broker" is when the broker is a Redis.
 std::string as_redis_fault(const std::string& fault) {
   if (fault == "broker-kill" || fault == "broker-kill-volatile") return "redis-kill";
+  if (fault == "broker-pause") return "redis-pause";
   if (fault == "broker-reset") return "redis-reset";
   return fault;
 }
@@ -136,7 +114,7 @@ class AddressedRedis : public RedisBackend {
 
   std::vector<Fault> faults(const Timing& timing) override {
     if (proxy_) before_ = proxy_->counters();
-    return network_faults(fault_, timing, proxy_.get(), [this] { probe_.ask(*client({})); });
+    return network_faults(fault_, timing, proxy_.get(), probe_);
   }
 
   FaultEffect effect() const override {
@@ -163,7 +141,7 @@ class AddressedRedis : public RedisBackend {
   infra::RedisAddress address_;
   std::unique_ptr<faults::FaultProxy> proxy_;
   faults::FaultProxy::Counters before_;
-  Probe probe_;
+  FaultProbe probe_{"PING", [this] { return ping(*client({})); }};
 };
 
 class PrivateRedis : public AddressedRedis {
@@ -184,8 +162,8 @@ class PrivateRedis : public AddressedRedis {
                            .start = [=] { return server->start(); },
                            .pause = [=] { return server->pause(); },
                            .resume = [=] { return server->resume(); },
-                           .save = [this] { return save(); },
-                           .ask = [this] { probe_.ask(*direct_client({})); }});
+                           .save = [this] { return save(); }},
+                          probe_);
   }
 
   harness::ServerUsed used() const override {
@@ -267,8 +245,8 @@ class TwinRedis : public RedisBackend {
                            .start = calling(&infra::EmbeddedRedis::start),
                            .pause = calling(&infra::EmbeddedRedis::pause),
                            .resume = calling(&infra::EmbeddedRedis::resume),
-                           .save = calling(&infra::EmbeddedRedis::save),
-                           .ask = [this] { probe_.ask(*twin_.client()); }});
+                           .save = calling(&infra::EmbeddedRedis::save)},
+                          probe_);
   }
 
   FaultEffect effect() const override { return probe_.seen(); }
@@ -290,7 +268,7 @@ class TwinRedis : public RedisBackend {
   std::string fault_;
   infra::EmbeddedRedis::Options options_;
   infra::EmbeddedRedis twin_{options_};
-  Probe probe_;
+  FaultProbe probe_{"PING", [this] { return ping(*twin_.client()); }};
 };
 
 }  // namespace
