@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 
@@ -122,14 +124,32 @@ ParsedFlags parse_flags(const Scenario& scenario, int argc, char** argv) {
   app.add_flag("--no-color", flags.no_color, "no colours (as NO_COLOR does)");
   app.add_option("--results", flags.results, "where the evidence goes; default results/local");
   app.add_flag("--record", flags.record, "also write results/reference (release builds only)");
+  app.add_option("--record-as", flags.record_as,
+                 "record a run of another size under a name of its own, like 'long': "
+                 "results/reference/SCENARIO-long-2cpu.json")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            const bool plain = !name.empty() && name.size() <= 32 &&
+                               std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                                 return std::islower(c) || std::isdigit(c) || c == '-';
+                               });
+            return plain ? std::string() : "a name is small letters, digits and '-'";
+          },
+          "NAME"));
   app.add_option("--cpu-profile", flags.cpu_profile,
                  "write a gperftools CPU profile of the timed rounds");
   app.add_flag("--describe", flags.describe,
                "print the scenario's declaration as JSON, and run nothing");
+  app.add_flag("--serve", flags.serve,
+               "run nothing: be the server of the one --variant until SIGTERM");
+  app.add_option("--port", flags.port,
+                 "with --serve: its port on 127.0.0.1; default: any that is free")
+      ->check(CLI::Range(0, 65535));
   try {
     app.parse(argc, argv);
     for (const auto& variant : flags.variants)
       require_known("variant", variant, variant_names(scenario));
+    flags.record |= !flags.record_as.empty();
     flags.fault_chosen = !flags.fault.empty();
     if (!flags.fault_chosen) flags.fault = scenario.faults.front().name;
     require_known("fault", flags.fault, fault_names(scenario));

@@ -32,8 +32,12 @@ struct Flags {
   bool json = false, plain = false, quiet = false, no_color = false;
   std::filesystem::path results = "results/local";
   bool record = false;  // also write results/reference (release builds only)
+  /// Recorded under a name of its own, beside the scenario's: for a run of another size.
+  std::string record_as;
   std::filesystem::path cpu_profile;
   bool describe = false;
+  bool serve = false;  // be one variant's server instead of a run (lab serve-variant)
+  int port = 0;        // of that server; 0: the kernel chooses
 };
 
 /// Parses the command line. On --help, --version or bad usage it prints (bad usage: with the

@@ -71,8 +71,9 @@ struct Limit {
   std::string metric;  // the variants' metric that it bounds: "reads_per_second"
   std::string unit;
   std::vector<double> samples;
-  std::string best;  // the best ranked variant
-  Ratio ratio;       // best / limit
+  std::string
+      best;     // the best ranked variant; or the one that it bounds, when the scenario says so
+  Ratio ratio;  // best / limit
 };
 
 struct ServerUsed {

@@ -39,6 +39,7 @@ std::string describe_as_json(const Scenario& scenario) {
     json["faults"].push_back({{"name", fault.name}, {"what", fault.what}});
   for (const auto& [check, claim] : scenario.checks)
     json["checks"].push_back({{"name", check}, {"claim", claim}});
+  json["serves"] = static_cast<bool>(scenario.serve);
   return json.dump(2);
 }
 
@@ -163,6 +164,7 @@ class Run {
     leave_out();
     result_.fault = plan_.fault;
     result_.backend = name(plan_.backend);
+    result_.placement = plan_.placement.text;
     result_.servers = session_->servers();
     result_.load = session_->load_in_words();
     result_.recording_cost_ns = recording_cost_ns();
@@ -308,6 +310,13 @@ class Run {
     return best;
   }
 
+  const VariantResult* ranked(const std::string& name) const {
+    for (const auto& variant : result_.variants) {
+      if (variant.name == name && variant.ranked) return &variant;
+    }
+    return nullptr;
+  }
+
   void compare() {
     const VariantResult* winner = best();
     if (!winner) return;
@@ -320,9 +329,10 @@ class Run {
            paired_ratio(leading->samples, metric->samples, result_.seed)});
     }
     for (auto& limit : result_.limits) {
-      const Metric* bounded = metric_of(*winner, limit.metric);
+      const VariantResult* of = limit.best.empty() ? winner : ranked(limit.best);
+      const Metric* bounded = of ? metric_of(*of, limit.metric) : nullptr;
       if (!bounded) continue;
-      limit.best = winner->name;
+      limit.best = of->name;
       limit.ratio = paired_ratio(bounded->samples, limit.samples, result_.seed);
     }
   }
@@ -397,12 +407,16 @@ class Run {
       return;
     }
     const fs::path folder = fs::path(LAB_SOURCE_DIR) / "results" / "reference";
-    const std::string stem = result_.scenario + "-" + std::to_string(result_.machine.cpus) + "cpu";
+    const std::string& own_name = plan_.flags.record_as;
+    const std::string stem = result_.scenario + (own_name.empty() ? "" : "-" + own_name) + "-" +
+                             std::to_string(result_.machine.cpus) + "cpu";
     RunResult recorded = result_;
     recorded.folder.clear();  // evidence of another machine's disk
-    for (const auto& [name, text] :
-         {std::pair{stem + ".json", to_json(recorded)},
-          std::pair{stem + ".benchmark.json", to_google_benchmark_json(recorded)}}) {
+    std::vector<std::pair<std::string, std::string>> files{{stem + ".json", to_json(recorded)}};
+    // Its rows are named by the scenario, for histories of the usual run.
+    if (own_name.empty())
+      files.emplace_back(stem + ".benchmark.json", to_google_benchmark_json(recorded));
+    for (const auto& [name, text] : files) {
       if (auto written = replace_file(folder / name, text + "\n"); !written)
         files_problem_ = written.error().message;
     }
@@ -433,6 +447,30 @@ class Run {
   std::unique_ptr<Session> session_;
 };
 
+/// The server of one variant, for curl, wrk, a browser.
+int serve(const Scenario& scenario, const Flags& flags) {
+  const auto refuse = [&scenario](int status, std::string_view why) {
+    fmt::print(stderr, "{}: {}\n", scenario.name, why);
+    return status;
+  };
+  if (!scenario.serve) return refuse(kUsage, "its variants are no servers, so none can be served");
+  if (flags.variants.size() != 1)
+    return refuse(kUsage,
+                  "say which variant is to serve, like --variant " + scenario.variants.back().name);
+  const auto variant =
+      std::find_if(scenario.variants.begin(), scenario.variants.end(),
+                   [&](const Variant& each) { return each.name == flags.variants.front(); });
+  if (!variant->promise.breaks().empty())
+    fmt::print(stderr, "{}: {} is broken on purpose: {}\n", scenario.name, variant->name,
+               variant->idea);
+  try {
+    return scenario.serve({*variant, flags.port, flags});
+  } catch (const Failure& failure) {
+    const bool usage = failure.error().code == ErrorCode::invalid;
+    return refuse(usage ? kUsage : kEnvironmentFailed, failure.what());
+  }
+}
+
 }  // namespace
 
 int run_main(const Scenario& scenario, int argc, char** argv) {
@@ -444,6 +482,7 @@ int run_main(const Scenario& scenario, int argc, char** argv) {
     std::cout << describe_as_json(scenario) << std::endl;
     return kAsPromised;
   }
+  if (flags.serve) return serve(scenario, flags);
   RunPlan plan;
   plan.flags = flags;
   plan.fault = flags.fault;

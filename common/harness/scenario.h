@@ -88,6 +88,13 @@ class Session {
   virtual std::vector<Limit> limits(int /*index*/) { return {}; }
 };
 
+/// What `lab serve-variant` asks of a scenario whose variants are servers.
+struct ServeRequest {
+  const Variant& variant;
+  int port = 0;  // of 127.0.0.1; 0: the kernel chooses
+  const Flags& flags;
+};
+
 struct Scenario {
   std::string name;                                         // "cache-aside"
   std::string question;                                     // as an interviewer asks it
@@ -102,6 +109,10 @@ struct Scenario {
   std::function<Timing(const Flags&)> timing;
   std::function<std::unique_ptr<Session>(RunPlan&, EventStream&)>
       open;  // may change the plan's fault, with a note
+  /// Serves one variant alone, for other tools: prints {"listen":"127.0.0.1:PORT"} as the first line on stdout once it
+  /// accepts, returns when a stop is requested (core/stop.h) and leaves nothing behind. Returns the exit status: 0 after a
+  /// stop, kEnvironmentFailed when it cannot serve. Empty where the variants are no servers.
+  std::function<int(const ServeRequest&)> serve;
 };
 
 /// main() of every scenario executable.
