@@ -25,6 +25,10 @@ int list(bool json);
 /// Becomes the scenario's program, with the flags as they were typed.
 int run(const std::string& scenario, const std::vector<std::string>& flags);
 
+/// Becomes the scenario's program as the server of one variant, on a port of 127.0.0.1 (0: any).
+int serve_variant(const std::string& scenario, const std::string& variant, int port,
+                  const std::vector<std::string>& flags);
+
 /// Says what is installed, what is missing and how to get it: 0 when nothing is missing, else 3.
 int doctor();
 

@@ -52,11 +52,16 @@ int visit(const fs::path& root, const std::string& path, bool check) {
                check ? "out of date:" : "renewed:", region.mark);
   }
   if (check || stale == 0) return stale;
-  std::ofstream file(root / path, std::ios::binary);
-  file << renewed->text;
-  if (file.flush()) return 0;
-  complain(kPromiseBroken, "cannot write " + path);
-  return 1;
+  auto files = renewed->pictures;
+  files[path] = renewed->text;
+  for (const auto& [name, text] : files) {
+    std::ofstream file(root / name, std::ios::binary);
+    file << text;
+    if (file.flush()) continue;
+    complain(kPromiseBroken, "cannot write " + name);
+    return 1;
+  }
+  return 0;
 }
 
 }  // namespace

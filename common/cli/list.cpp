@@ -63,4 +63,11 @@ int run(const std::string& scenario, const std::vector<std::string>& flags) {
   return complain(kEnvironmentFailed, become(command).message);
 }
 
+int serve_variant(const std::string& scenario, const std::string& variant, int port,
+                  const std::vector<std::string>& flags) {
+  std::vector<std::string> words{"--serve", "--variant", variant, "--port", std::to_string(port)};
+  words.insert(words.end(), flags.begin(), flags.end());
+  return run(scenario, words);
+}
+
 }  // namespace lab::cli

@@ -73,8 +73,23 @@ class CommandLine {
     running.add_option("SCENARIO", scenario_, "Which one: ./lab list")->required();
     running.add_option("FLAGS", "Passed on; which there are: ./lab run SCENARIO --help");
 
+    auto& serving = add("serve-variant", "Be the server of one variant, for curl, wrk, a browser",
+                        "serve-variant blocking-vs-async-io --variant async_multi", [this] {
+                          return serve_variant(scenario_, variant_, port_,
+                                               app_.get_subcommand("serve-variant")->remaining());
+                        });
+    serving.add_option("SCENARIO", scenario_, "Which one: ./lab list")->required();
+    serving.add_option("--variant", variant_, "Which of its variants")->required();
+    serving.add_option("--port", port_, "Of 127.0.0.1; default: any that is free")
+        ->check(CLI::Range(0, 65535));
+    serving.allow_extras();
+    serving.footer(
+        "Its first line on stdout is {\"listen\":\"127.0.0.1:PORT\"}; Ctrl-C or SIGTERM stops it.\n"
+        "Example: ./lab serve-variant blocking-vs-async-io --variant async_multi");
+
     auto& profiling =
-        add("profile", "CPU profile, flame graph and heap growth of one variant",
+        add("profile",
+            "CPU profile, flame graph and heap growth of one variant; --record keeps the first",
             "profile cache-aside --variant lease --quick", [this] {
               return profile(scenario_, variant_, app_.get_subcommand("profile")->remaining());
             });
@@ -146,6 +161,7 @@ class CommandLine {
 
   bool as_json_ = false;
   std::string scenario_, variant_;
+  int port_ = 0;
   TestOptions tests_;
   JudgeOptions judging_;
   double timeout_s_ = 60;

@@ -28,6 +28,7 @@ struct Profiling {
   std::string program;
   std::vector<std::string> flags;
   fs::path folder;
+  fs::path reference = {};  // where the CPU profile is recorded, if it is to be
   fs::path raw() const { return folder / "raw"; }
 };
 
@@ -65,16 +66,28 @@ int write(const fs::path& file, const std::string& text) {
   return stream.flush() ? 0 : complain(kEnvironmentFailed, "cannot write " + file.string());
 }
 
+constexpr const char* kCpuTitle =
+    "CPU: samples of its own, share, running share, with callees, share, function";
+
 /// The first lines of a table of google-pprof: "Total: …", then one line per function.
-void print_top(const std::string& title, const std::string& table) {
-  fmt::print("{}\n", title);
+std::string top(const std::string& title, const std::string& table) {
+  std::string text = title + "\n";
   std::istringstream lines(table);
   std::string line;
   for (std::size_t shown = 0; shown <= kTop && std::getline(lines, line);) {
     if (line.find('%') == std::string::npos && !line.starts_with("Total:")) continue;
-    fmt::print("  {}\n", line);
+    text += "  " + line + "\n";
     ++shown;
   }
+  return text;
+}
+
+/// results/reference/NAME-2cpu-VARIANT.profile.txt, for the scenario's README.
+int record(const Profiling& profiling, const std::string& title, const std::string& table) {
+  const auto machine = harness::this_machine();
+  return write(profiling.reference, top(fmt::format("{}\n{}", title, kCpuTitle), table) +
+                                        fmt::format("\ncommit {}; {} × {}, {}\n", harness::commit(),
+                                                    machine.cpus, machine.cpu, machine.system));
 }
 
 int profile_cpu(const Profiling& profiling, const std::string& title) {
@@ -96,11 +109,9 @@ int profile_cpu(const Profiling& profiling, const std::string& title) {
   }
   const int written = std::max(write(profiling.folder / "cpu.txt", *table),
                                write(profiling.folder / "flame.svg", flame_graph(*stacks, title)));
-  if (written == 0) {
-    print_top("CPU: samples of its own, share, running share, with callees, share, function",
-              *table);
-  }
-  return written;
+  if (written != 0) return written;
+  fmt::print("{}", top(kCpuTitle, *table));
+  return profiling.reference.empty() ? 0 : record(profiling, title, *table);
 }
 
 /// Where the loader finds tcmalloc, or empty.
@@ -158,12 +169,9 @@ int profile_heap(const Profiling& profiling) {
   if (!table) return complain(kEnvironmentFailed, table.error().message);
   if (const int written = write(profiling.folder / "heap.txt", *table); written != 0)
     return written;
-  print_top(
-      "\nHeap growth from the first second to the last: bytes of its own, share, running share, "
-      "with "
-      "callees, "
-      "share, function",
-      *table);
+  fmt::print("{}", top("\nHeap growth from the first second to the last: bytes of its own, share, "
+                       "running share, with callees, share, function",
+                       *table));
   return 0;
 }
 
@@ -185,6 +193,11 @@ int profile(const std::string& scenario, const std::string& variant,
   const std::string name = typed_name(*program);
   Profiling profiling{(project.bin / *program).string(), flags,
                       project.root / "results/local" / name / ("profile-" + utc_compact())};
+  if (std::erase(profiling.flags, "--record") > 0) {
+    profiling.reference =
+        project.root / "results/reference" /
+        fmt::format("{}-{}cpu-{}.profile.txt", name, harness::this_machine().cpus, variant);
+  }
   profiling.flags.insert(profiling.flags.end(), {"--variant", variant});
   if (!chooses_rounds(flags)) profiling.flags.insert(profiling.flags.end(), {"--rounds", kRounds});
   std::error_code problem;

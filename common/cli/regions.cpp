@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <optional>
 #include <sstream>
 
+#include "cli/chart.h"
 #include "cli/tables.h"
 
 namespace lab::cli {
@@ -117,12 +119,14 @@ std::optional<Mark> opening_mark(string_view line) {
   const std::size_t colon = line.find(": ");
   if (colon == string_view::npos) return std::nullopt;
   Mark mark{std::string(line.substr(0, colon)), std::string(line.substr(colon + 2))};
-  return mark.kind == "code" || mark.kind == "table" ? std::optional(mark) : std::nullopt;
+  const bool known = mark.kind == "code" || mark.kind == "table" || mark.kind == "picture";
+  return known ? std::optional(mark) : std::nullopt;
 }
 
 std::string fence_language(const std::string& path) {
   if (path.ends_with(".sql")) return "sql";
   if (path.ends_with(".json")) return "json";
+  if (path.ends_with(".txt")) return "text";
   return "cpp";
 }
 
@@ -156,8 +160,36 @@ Result<std::string> table(const std::string& argument, const std::string& docume
   return result_table(*result, kind, columns, document);
 }
 
-Result<std::string> make(const Mark& mark, const std::string& document, const ReadFile& read) {
-  return mark.kind == "code" ? code(mark.argument, read) : table(mark.argument, document, read);
+/// Adds the picture's file to the document's; returns the line that shows it.
+Result<std::string> picture(const std::string& argument, const std::string& path,
+                            const ReadFile& read, Document& document) {
+  std::istringstream words(argument);
+  std::string recorded, name;
+  words >> recorded >> name;
+  std::vector<std::string> metrics;
+  for (std::string word; words >> word;) metrics.push_back(word);
+  const auto result = read(recorded);
+  if (!result) return result.error();
+  if (!name.ends_with(".svg")) return invalid("a picture's name ends in .svg");
+  auto svg = bar_chart(*result, metrics);
+  if (!svg) return svg.error();
+  document.pictures[(std::filesystem::path(path).parent_path() / name).string()] = std::move(*svg);
+  return fmt::format("![{}]({})\n", fmt::join(metrics, ", "), name);
+}
+
+Result<std::string> make(const Mark& mark, const std::string& path, const ReadFile& read,
+                         Document& document) {
+  if (mark.kind == "code") return code(mark.argument, read);
+  if (mark.kind == "picture") return picture(mark.argument, path, read, document);
+  return table(mark.argument, path, read);
+}
+
+/// Those of the document's pictures that are not on disk as they should be.
+bool differs(const Document& document, const ReadFile& read) {
+  return std::any_of(document.pictures.begin(), document.pictures.end(), [&](const auto& picture) {
+    const auto old = read(picture.first);
+    return !old || *old != picture.second;
+  });
 }
 
 }  // namespace
@@ -188,9 +220,10 @@ Result<Document> refresh(string_view document, const std::string& path, const Re
     while (++i < lines.size() && lines[i] != mark->closing()) old += lines[i] + "\n";
     if (i == lines.size())
       return invalid(fmt::format("line {}: {} is missing", line, mark->closing()));
-    const auto made = make(*mark, path, read);
+    const auto made = make(*mark, path, read, result);
     if (!made) return invalid(fmt::format("line {}: {}", line, made.error().message));
-    result.regions.push_back({line, mark->text(), *made != old});
+    const bool redrawn = mark->kind == "picture" && differs(result, read);
+    result.regions.push_back({line, mark->text(), *made != old || redrawn});
     result.text += *made + mark->closing() + "\n";
   }
   return result;

@@ -12,9 +12,14 @@
 //   <!-- /table -->
 // is a table of that result (cli/tables.h).
 //
+//   <!-- picture: results/reference/cache_aside.json speed.svg reads_per_second -->
+//   <!-- /picture -->
+// is a picture of these metrics (cli/chart.h), in a file of that name beside the document.
+//
 // What stands inside a fenced code block is an example, as here, and is left alone.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +37,7 @@ struct Region {
 struct Document {
   std::string text;  // with every region as it should be
   std::vector<Region> regions;
+  std::map<std::string, std::string> pictures;  // files beside it, by path from the top
 };
 
 /// Reads a file by its path from the top of the repository.
