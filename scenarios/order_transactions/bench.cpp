@@ -13,6 +13,7 @@
 #include "observed_sql.h"
 #include "variants/conditional_update.h"
 #include "variants/idempotent_order.h"
+#include "variants/one_round_trip.h"
 #include "variants/optimistic_version.h"
 #include "variants/read_then_write.h"
 
@@ -57,6 +58,7 @@ BENCHMARK(place<ReadThenWrite>);
 BENCHMARK(place<OptimisticVersion>);
 BENCHMARK(place<ConditionalUpdate>);
 BENCHMARK(place<IdempotentOrder>);
+BENCHMARK(place<OneRoundTrip>);
 
 void place_observed(benchmark::State& state) {
   Shop shop;
@@ -82,11 +84,3 @@ BENCHMARK(write_down_one_call);
 
 }  // namespace
 }  // namespace order_transactions
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("lab_build_type", LAB_BUILD_TYPE);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}

@@ -30,35 +30,52 @@ void must(Result<void> result) {
 struct AntiJoin {
   const char* what;
   const char* sql;  // with the season's range of order ids
-  bool with_outbox;
+  bool (*applies)(const Recipe& recipe);
 };
+
+bool always(const Recipe&) {
+  return true;
+}
+bool with_outbox(const Recipe& recipe) {
+  return recipe.writes_outbox;
+}
+bool with_key_table(const Recipe& recipe) {
+  return recipe.key == Key::in_its_table;
+}
+bool with_key_in_payment(const Recipe& recipe) {
+  return recipe.key == Key::in_the_payment;
+}
 
 constexpr AntiJoin kAntiJoins[] = {
     {"there is no line for order",
      "SELECT o.id FROM orders o LEFT JOIN order_lines l ON l.order_id = o.id "
      "WHERE o.id >= ? AND o.id < ? AND l.order_id IS NULL",
-     false},
+     always},
     {"there is no payment for order",
      "SELECT o.id FROM orders o LEFT JOIN payments p ON p.order_id = o.id "
      "WHERE o.id >= ? AND o.id < ? AND p.id IS NULL",
-     false},
+     always},
     {"the amount paid is not the price of order",
      "SELECT o.id FROM orders o JOIN order_lines l ON l.order_id = o.id "
      "JOIN payments p ON p.order_id = o.id WHERE o.id >= ? AND o.id < ? AND "
      "(o.total_cents <> l.quantity * l.unit_price_cents OR p.amount_cents <> o.total_cents)",
-     false},
+     always},
     {"there is no outbox row for order",
      "SELECT o.id FROM orders o LEFT JOIN outbox b ON b.order_id = o.id "
      "WHERE o.id >= ? AND o.id < ? AND b.id IS NULL",
-     true},
+     with_outbox},
     {"there is no key for order",
      "SELECT o.id FROM orders o LEFT JOIN idempotency_keys k ON k.order_id = o.id "
      "WHERE o.id >= ? AND o.id < ? AND k.order_id IS NULL",
-     true},
+     with_key_table},
     {"there is a key, and no order",
      "SELECT k.order_id FROM idempotency_keys k LEFT JOIN orders o ON o.id = k.order_id "
      "WHERE k.order_id >= ? AND k.order_id < ? AND o.id IS NULL",
-     true},
+     with_key_table},
+    {"the payment does not have the client's key of order",
+     "SELECT p.order_id FROM payments p WHERE p.order_id >= ? AND p.order_id < ? "
+     "AND p.idempotency_key NOT LIKE 'request-%'",
+     with_key_in_payment},
 };
 
 void insert_products(SqlConnection& connection,
@@ -111,8 +128,8 @@ void read_books(Sql& sql, const Season& season, const Recipe& recipe, Evidence& 
   for (const auto& row : orders.rows)
     evidence.orders.push_back(
         {OrderId{as_integer(row[0])}, as_integer(row[1]), as_integer(row[2])});
-  for (const auto& [what, statement, with_outbox] : kAntiJoins) {
-    if (with_outbox && !recipe.writes_outbox) continue;
+  for (const auto& [what, statement, applies] : kAntiJoins) {
+    if (!applies(recipe)) continue;
     for (const auto& row : must(sql.run(statement, {from, to})).rows)
       evidence.orphans.push_back({what, as_integer(row[0])});
     evidence.rows_matched += evidence.orders.size();

@@ -1,5 +1,5 @@
 #pragma once
-// The statements of idempotent_order through the databases' own C clients: prepared, on one connection, with no layer of
+// The transaction of one_round_trip through the databases' own C clients: prepared, on one connection, with no layer of
 // ours in between. What they give is the limit for every variant.
 
 #include <memory>

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstring>
-#include <vector>
 
 #include "c_client.h"
 
@@ -26,20 +25,19 @@ class MariadbClient : public CClient {
                             address.database.c_str(), static_cast<unsigned>(address.port),
                             by_socket ? address.unix_socket.c_str() : nullptr, 0))
       fail();
-    begin_ = prepare("BEGIN");
-    key_ = prepare("INSERT INTO idempotency_keys (idempotency_key, order_id) VALUES (?, ?)");
-    order_ =
-        prepare("INSERT INTO orders (id, user_id, state, total_cents) VALUES (?, ?, 'paid', ?)");
-    payment_ = prepare(
+    order_ = prepare(
+        "BEGIN NOT ATOMIC "
+        "DECLARE EXIT HANDLER FOR SQLEXCEPTION, NOT FOUND BEGIN ROLLBACK; RESIGNAL; END; "
+        "START TRANSACTION; "
+        "INSERT INTO orders (id, user_id, state, total_cents) VALUES (?, ?, 'paid', ?); "
         "INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
-        "VALUES (?, ?, ?, ?, 'captured')");
-    outbox_ = prepare("INSERT INTO outbox (id, order_id, event) VALUES (?, ?, 'order_placed')");
-    update_ = prepare("UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?");
-    line_ = prepare(
+        "VALUES (?, ?, ?, ?, 'captured'); "
+        "INSERT INTO outbox (id, order_id, event) VALUES (?, ?, 'order_placed'); "
+        "UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?; "
+        "IF ROW_COUNT() = 0 THEN SIGNAL SQLSTATE '02000'; END IF; "
         "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
-        "VALUES (?, ?, ?, ?)");
-    commit_ = prepare("COMMIT");
-    rollback_ = prepare("ROLLBACK");
+        "VALUES (?, ?, ?, ?); "
+        "COMMIT; END");
   }
 
   bool place(const OrderRequest& request) override {
@@ -47,14 +45,12 @@ class MariadbClient : public CClient {
                  quantity = request.quantity, price = request.unit_price.value,
                  total = quantity * price;
     std::string key = request.key;
-    const bool placed = run(begin_, {}) && run(key_, {text(key), number(id)}) &&
-                        run(order_, {number(id), number(user), number(total)}) &&
-                        run(payment_, {number(id), number(id), number(total), text(key)}) &&
-                        run(outbox_, {number(id), number(id)}) &&
-                        run(update_, {number(quantity), number(product), number(quantity)}) &&
-                        mysql_stmt_affected_rows(update_.get()) == 1 &&
-                        run(line_, {number(id), number(product), number(quantity), number(price)});
-    return run(placed ? commit_ : rollback_, {}) && placed;
+    std::array values{number(id), number(user),     number(total),    number(id),
+                      number(id), number(total),    text(key),        number(id),
+                      number(id), number(quantity), number(product),  number(quantity),
+                      number(id), number(product),  number(quantity), number(price)};
+    return mysql_stmt_bind_param(order_.get(), values.data()) == 0 &&
+           mysql_stmt_execute(order_.get()) == 0;
   }
 
  private:
@@ -72,11 +68,6 @@ class MariadbClient : public CClient {
     return bind;
   }
 
-  static bool run(const Statement& statement, std::vector<MYSQL_BIND> values) {
-    if (!values.empty() && mysql_stmt_bind_param(statement.get(), values.data()) != 0) return false;
-    return mysql_stmt_execute(statement.get()) == 0;
-  }
-
   Statement prepare(const char* sql) {
     Statement statement(mysql_stmt_init(connection_.get()));
     if (!statement || mysql_stmt_prepare(statement.get(), sql, std::strlen(sql)) != 0) fail();
@@ -88,7 +79,7 @@ class MariadbClient : public CClient {
   }
 
   std::unique_ptr<MYSQL, CloseConnection> connection_;
-  Statement begin_, key_, order_, payment_, outbox_, update_, line_, commit_, rollback_;
+  Statement order_;
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include <libpq-fe.h>
 
 #include <array>
-#include <cstring>
 
 #include "c_client.h"
 
@@ -30,22 +29,20 @@ class PostgresClient : public CClient {
                                   nullptr};
     connection_.reset(PQconnectdbParams(keys, values, 0));
     if (PQstatus(connection_.get()) != CONNECTION_OK) fail();
-    prepare("begin", "BEGIN");
-    prepare("insert",
-            "WITH kept AS (INSERT INTO idempotency_keys (idempotency_key, order_id) "
-            "VALUES ($1, $2)), "
-            "placed AS (INSERT INTO orders (id, user_id, state, total_cents) "
-            "VALUES ($3, $4, 'paid', $5)), "
-            "paid AS (INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
-            "VALUES ($6, $7, $8, $9, 'captured')) "
-            "INSERT INTO outbox (id, order_id, event) VALUES ($10, $11, 'order_placed')");
-    prepare("take",
-            "WITH taken AS (UPDATE products SET stock = stock - $1 WHERE id = $2 AND stock >= $3 "
-            "RETURNING id) "
-            "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
-            "SELECT $4, id, $5, $6 FROM taken");
-    prepare("commit", "COMMIT");
-    prepare("rollback", "ROLLBACK");
+    prepare(
+        "WITH placed AS (INSERT INTO orders (id, user_id, state, total_cents) "
+        "VALUES ($1, $2, 'paid', $3) RETURNING 1), "
+        "paid AS (INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
+        "VALUES ($4, $5, $6, $7, 'captured') RETURNING 1), "
+        "told AS (INSERT INTO outbox (id, order_id, event) VALUES ($8, $9, 'order_placed') "
+        "RETURNING 1), "
+        "taken AS (UPDATE products SET stock = stock - $10 WHERE id = $11 AND stock >= $12 "
+        "RETURNING 1), "
+        "line AS (INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
+        "VALUES ($13, $14, $15, $16) RETURNING 1) "
+        "SELECT 1 / (SELECT COUNT(*) FROM placed), 1 / (SELECT COUNT(*) FROM paid), "
+        "1 / (SELECT COUNT(*) FROM told), 1 / (SELECT COUNT(*) FROM taken), "
+        "1 / (SELECT COUNT(*) FROM line)");
   }
 
   bool place(const OrderRequest& request) override {
@@ -56,32 +53,21 @@ class PostgresClient : public CClient {
     const std::string price = std::to_string(request.unit_price.value);
     const std::string total = std::to_string((request.unit_price * request.quantity).value);
     const std::string& key = request.key;
-    const bool placed =
-        run<0>("begin", {}) != nullptr &&
-        run<11>("insert", {&key, &id, &id, &user, &total, &id, &id, &total, &key, &id, &id}) !=
-            nullptr &&
-        is_one_row(run<6>("take", {&quantity, &product, &quantity, &id, &quantity, &price}));
-    return run<0>(placed ? "commit" : "rollback", {}) != nullptr && placed;
+    const std::array<const char*, 16> values{
+        id.c_str(), user.c_str(),     total.c_str(),    id.c_str(),
+        id.c_str(), total.c_str(),    key.c_str(),      id.c_str(),
+        id.c_str(), quantity.c_str(), product.c_str(),  quantity.c_str(),
+        id.c_str(), product.c_str(),  quantity.c_str(), price.c_str()};
+    const Answer answer(PQexecPrepared(connection_.get(), kOrder, values.size(), values.data(),
+                                       nullptr, nullptr, 0));
+    return PQresultStatus(answer.get()) == PGRES_TUPLES_OK;
   }
 
  private:
-  static bool is_one_row(const Answer& answer) {
-    return answer && std::strcmp(PQcmdTuples(answer.get()), "1") == 0;
-  }
+  static constexpr const char* kOrder = "order";
 
-  /// Nothing when it failed.
-  template <std::size_t N>
-  Answer run(const char* statement, std::array<const std::string*, N> values) {
-    std::array<const char*, N + 1> texts{};
-    for (std::size_t i = 0; i < N; ++i) texts[i] = values[i]->c_str();
-    Answer answer(
-        PQexecPrepared(connection_.get(), statement, N, texts.data(), nullptr, nullptr, 0));
-    if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) return nullptr;
-    return answer;
-  }
-
-  void prepare(const char* name, const char* sql) {
-    const Answer answer(PQprepare(connection_.get(), name, sql, 0, nullptr));
+  void prepare(const char* sql) {
+    const Answer answer(PQprepare(connection_.get(), kOrder, sql, 0, nullptr));
     if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) fail();
   }
 

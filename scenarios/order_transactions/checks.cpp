@@ -242,8 +242,8 @@ std::optional<CheckResult> acknowledged(const Evidence& evidence) {
       ++examined;
       const auto found = stored.find(op.value);
       const Wish wish = Wish::unpacked(op.aux);
-      if (found != stored.end() && found->second.product == wish.product &&
-          found->second.quantity == wish.quantity)
+      if (found != stored.end() && request_of(found->second.id) == request &&
+          found->second.product == wish.product && found->second.quantity == wish.quantity)
         continue;
       wrong.add([&] {
         return fmt::format(

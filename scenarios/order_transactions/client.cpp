@@ -70,6 +70,8 @@ class Client : public Observer {
   }
 
   void passed(std::string_view step) override { points_.pass(step); }
+  bool arrived(std::string_view step) override { return points_.arrive(step); }
+  void die(std::string_view step) override { points_.die(step); }
   void lost_to_another() override {
     ++conflicts_;
     ended_in_conflict_ = true;

@@ -10,6 +10,7 @@
 #include "variants/check_then_decrement.h"
 #include "variants/conditional_update.h"
 #include "variants/idempotent_order.h"
+#include "variants/one_round_trip.h"
 #include "variants/optimistic_version.h"
 #include "variants/read_then_write.h"
 #include "variants/select_for_update.h"
@@ -77,6 +78,9 @@ std::vector<lab::harness::Variant> variants() {
       {"idempotent_order", Promise::must_hold(),
        "the client's key and an outbox row in the same transaction: asking again is safe",
        source("idempotent_order"), "insert_key_and_order"},
+      {"one_round_trip", Promise::must_hold(),
+       "sends the whole transaction at once; the payment's key is the client's",
+       source("one_round_trip"), "run_at_once"},
   };
 }
 
@@ -103,7 +107,14 @@ std::vector<Recipe> recipes() {
       {.variant = "optimistic_version", .make = make<OptimisticVersion>},
       {.variant = "conditional_update", .make = make<ConditionalUpdate>},
       {.variant = "serializable_retry", .make = make<SerializableRetry>},
-      {.variant = "idempotent_order", .make = make<IdempotentOrder>, .writes_outbox = true},
+      {.variant = "idempotent_order",
+       .make = make<IdempotentOrder>,
+       .writes_outbox = true,
+       .key = Key::in_its_table},
+      {.variant = "one_round_trip",
+       .make = make<OneRoundTrip>,
+       .writes_outbox = true,
+       .key = Key::in_the_payment},
   };
 }
 

@@ -1,5 +1,7 @@
 #include "observed_sql.h"
 
+#include <vector>
+
 #include "core/clock.h"
 #include "retry.h"
 
@@ -21,11 +23,23 @@ class ObservedConnection : public SqlConnection {
     travel();
     auto result = inner_->run(statement, values);
     if (!result) return noted(result.error());
-    if (statement.find("UPDATE products ") != std::string_view::npos)
-      observer_.passed(kAfterStockUpdate);
-    if (statement.find("INSERT INTO orders ") != std::string_view::npos)
-      observer_.passed(kAfterOrderInsert);
+    if (const auto step = step_after(statement); !step.empty()) observer_.passed(step);
     return result;
+  }
+
+  /// What goes at once cannot be half sent, and so no client can die inside it. Who is to die there all the same lets go out
+  /// what comes before that step, and nothing else: the database has a transaction that has no end.
+  Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
+    for (const auto& [step, before] : steps_inside(statements)) {
+      if (observer_.arrived(step)) die_after(statements.first(before), step);
+    }
+    observer_.begun();
+    observer_.committing();
+    travel();
+    auto done = inner_->run_at_once(statements);
+    if (!done) return noted(done.error());
+    if (*done) observer_.committed();
+    return done;
   }
 
   Result<void> begin() override {
@@ -57,6 +71,32 @@ class ObservedConnection : public SqlConnection {
   SqlEngine engine() const override { return inner_->engine(); }
 
  private:
+  struct Step {
+    std::string_view name;
+    std::size_t statements;  // that come before it
+  };
+  static std::vector<Step> steps_inside(std::span<const SqlStatement> statements) {
+    std::vector<Step> steps{{kAfterBegin, 0}};
+    for (std::size_t i = 0; i < statements.size(); ++i) {
+      if (const auto step = step_after(statements[i].text); !step.empty())
+        steps.push_back({step, i + 1});
+    }
+    steps.push_back({kBeforeCommit, statements.size()});
+    return steps;
+  }
+
+  void die_after(std::span<const SqlStatement> statements, std::string_view step) {
+    (void)inner_->begin();
+    for (const auto& [text, values] : statements) (void)inner_->run(text, values);
+    observer_.die(step);
+  }
+
+  static std::string_view step_after(std::string_view statement) {
+    if (statement.find("UPDATE products ") != std::string_view::npos) return kAfterStockUpdate;
+    if (statement.find("INSERT INTO orders ") != std::string_view::npos) return kAfterOrderInsert;
+    return {};
+  }
+
   void travel() const {
     if (engine() == SqlEngine::sqlite) (void)lab::sleep_for(kEmbeddedRoundTrip);
   }

@@ -23,6 +23,9 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void passed(std::string_view /*step*/) {}
+  /// The same in two halves, for a step inside what goes to the database at once: is it the place to die, and to die there.
+  virtual bool arrived(std::string_view /*step*/) { return false; }
+  virtual void die(std::string_view /*step*/) {}
   /// The database said that another transaction was first: a deadlock, a serialization failure, a lock timeout.
   virtual void lost_to_another() {}
   virtual void begun() {}

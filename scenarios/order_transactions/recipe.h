@@ -15,12 +15,16 @@
 
 namespace order_transactions {
 
+/// Where an order keeps the client's key.
+enum class Key { none, in_its_table, in_the_payment };
+
 struct Recipe {
   std::string variant;
   std::function<std::unique_ptr<OrderDesk>(lab::infra::Sql&)> make;
-  bool transactions = true;    // it has BEGIN and COMMIT
-  bool retries = true;         // when the database says that another transaction was first
-  bool writes_outbox = false;  // and a row of the client's key
+  bool transactions = true;  // it has BEGIN and COMMIT
+  bool retries = true;       // when the database says that another transaction was first
+  bool writes_outbox = false;
+  Key key = Key::none;
   /// Of variants that rely on the engine's default level: what they promise where it does not let updates get lost.
   std::optional<lab::harness::Promise> promise_without_lost_updates;
 };

@@ -23,6 +23,11 @@ inline bool is_transient(const Error& error) {
   return short_code && (sqlite == 5 || sqlite == 6);
 }
 
+/// The row is there already, under this key.
+inline bool is_duplicate(const Error& error) {
+  return error.code == lab::ErrorCode::conflict && !is_transient(error);
+}
+
 struct RetryLimits {
   int attempts = 60;
   std::chrono::microseconds first{200}, longest{20'000};

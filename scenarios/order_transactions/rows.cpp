@@ -9,17 +9,6 @@ using lab::infra::SqlResult;
 
 constexpr const char* kKey =
     "INSERT INTO idempotency_keys (idempotency_key, order_id) VALUES (?, ?)";
-constexpr const char* kOrder =
-    "INSERT INTO orders (id, user_id, state, total_cents) VALUES (?, ?, 'paid', ?)";
-constexpr const char* kPayment =
-    "INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
-    "VALUES (?, ?, ?, ?, 'captured')";
-constexpr const char* kLine =
-    "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
-    "VALUES (?, ?, ?, ?)";
-constexpr const char* kOutbox =
-    "INSERT INTO outbox (id, order_id, event) VALUES (?, ?, 'order_placed')";
-constexpr const char* kTake = "UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?";
 
 // PostgreSQL's.
 constexpr const char* kOrderPaymentLine =

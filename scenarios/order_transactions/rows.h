@@ -7,6 +7,19 @@
 
 namespace order_transactions {
 
+inline constexpr const char* kOrder =
+    "INSERT INTO orders (id, user_id, state, total_cents) VALUES (?, ?, 'paid', ?)";
+inline constexpr const char* kPayment =
+    "INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
+    "VALUES (?, ?, ?, ?, 'captured')";
+inline constexpr const char* kLine =
+    "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
+    "VALUES (?, ?, ?, ?)";
+inline constexpr const char* kOutbox =
+    "INSERT INTO outbox (id, order_id, event) VALUES (?, ?, 'order_placed')";
+inline constexpr const char* kTake =
+    "UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?";
+
 /// Of the order itself, its payment and its line, one statement each. The line comes last: on MariaDB its foreign key locks
 /// the product's row, so it must not come before the update of that row.
 Result<void> insert_one_by_one(lab::infra::SqlConnection& connection, const OrderRequest& request,

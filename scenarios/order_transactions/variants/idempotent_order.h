@@ -33,10 +33,6 @@ class IdempotentOrder : public OrderDesk {
   }
 
  private:
-  static bool is_duplicate(const Error& error) {
-    return error.code == lab::ErrorCode::conflict && !is_transient(error);
-  }
-
   Result<Answer> first_answer(const OrderRequest& request) {
     auto found =
         sql_.run("SELECT order_id FROM idempotency_keys WHERE idempotency_key = ?", {request.key});
