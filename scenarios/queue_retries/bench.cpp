@@ -67,11 +67,3 @@ BENCHMARK(sqlite_turn)->Arg(1)->Arg(16)->UseRealTime();
 
 }  // namespace
 }  // namespace queue_retries
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("lab_build_type", LAB_BUILD_TYPE);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}

@@ -10,6 +10,7 @@
 #include "actors/operation_log.h"
 #include "broker_books.h"
 #include "core/stop.h"
+#include "fault_report.h"
 #include "harness/load.h"
 #include "observed_queue.h"
 #include "providers.h"
@@ -27,10 +28,6 @@ constexpr Nanos kQuiet = 120ms;     // a queue that has been empty for so long i
 constexpr Nanos kGoodbye = 10s;     // workers come, and finish what they have in hand
 constexpr std::uint64_t kMostPassings = 12;
 
-Metric one(std::string name, std::string unit, Better better, double value) {
-  return {std::move(name), std::move(unit), better, {value}};
-}
-
 class FaultRun {
  public:
   FaultRun(const Setting& setting, EventStream& events)
@@ -40,8 +37,7 @@ class FaultRun {
         place_(place_of(setting, name_, false)),
         folder_(setting.backends.folder / name_),
         connected_(connect(place_)),
-        plan_(
-            plan_jobs(setting.sizes.jobs, setting.plan.timing.load() / 2, setting.plan.flags.seed)),
+        plan_(plan_jobs(setting.sizes.jobs, longest_delay(), setting.plan.flags.seed)),
         zero_(now()) {
     std::filesystem::create_directory(folder_);
     points_ =
@@ -56,9 +52,11 @@ class FaultRun {
     evidence_.lease = sizes.lease;
     evidence_.sweep_every = sizes.sweep_every;
     evidence_.idle = kLongestWait;
-    if (in_broker()) (void)connected_.queue->counts();  // declares it
-    // RabbitMQ 3.10 needs half a second to write down that a queue is there.
-    if (in_broker() && setting.plan.fault == "broker-kill") lab::sleep_for(1s);
+    if (in_broker()) {
+      const Nanos longest = std::max(sizes.retry_cap, longest_delay());
+      if (auto ready = queue_in_broker(place_)->prepare(longest); !ready)
+        throw lab::Failure(ready.error());
+    }
   }
 
   TrialReport run() {
@@ -84,14 +82,22 @@ class FaultRun {
     const bool in_order = pool.terminate(kGoodbye);
     // A broker that waits for its disk renews no lease.
     evidence_.hiccup = std::max(hiccups.worst(zero_, now()), slowest_answer_);
+    const Nanos took = now() - zero_;
     collect(pool);
-    auto report = judge(pool, load_took);
+    auto report = report_of(setting_, {.evidence = evidence_,
+                                       .workers = pool.counts(),
+                                       .points = points_->counts(),
+                                       .faults = faults_,
+                                       .broker_effect = broker_effect(),
+                                       .load_took = load_took,
+                                       .took = took});
     report.guards.push_back(
         {"workers ended when asked to", in_order && pool.problem().empty(), pool.problem()});
     return report;
   }
 
  private:
+  Nanos longest_delay() const { return setting_.plan.timing.load() / 2; }
   bool in_broker() const { return setting_.recipe.store == Store::broker; }
 
   lab::actors::PoolOptions pool_options() {
@@ -295,107 +301,12 @@ class FaultRun {
     }
   }
 
-  TrialReport judge(const lab::actors::ActorPool& pool, Nanos load_took) {
-    TrialReport report;
-    report.checks = judge_all(checks(), evidence_);
-    report.guards = guards(pool);
-    report.faults = faults_;
-    add_metrics(pool, report);
-    report.timeseries = timeseries(load_took);
-    return report;
-  }
-
-  std::vector<Guard> guards(const lab::actors::ActorPool& pool) const {
-    const auto claims = std::count_if(evidence_.operations.begin(), evidence_.operations.end(),
-                                      [](const auto& op) { return op.kind == kClaim; });
-    std::vector<Guard> guards{{"enough jobs were claimed",
-                               static_cast<std::size_t>(claims) >= setting_.sizes.jobs / 2,
-                               fmt::format("{} claims of {} jobs", claims, evidence_.jobs.size())}};
-    if (setting_.plan.fault == kWorkerKill) {
-      for (const auto& point : points_->counts()) {
-        if (setting_.recipe.store == Store::list && point.point == kAfterAck) continue;
-        guards.push_back({"a worker died " + point.point, point.hits > 0,
-                          fmt::format("{} times at {} passings", point.hits, point.passed)});
-      }
-      const auto random = pool.counts().killed_at_random;
-      guards.push_back(
-          {"a worker died at a random moment", random > 0, fmt::format("{} times", random)});
-    } else if (setting_.plan.fault == kWorkerPause) {
-      guards.push_back({"workers slept past their lease", !evidence_.pauses.empty(),
-                        fmt::format("{} times", evidence_.pauses.size())});
-    } else if (setting_.plan.fault.starts_with("broker") && (in_broker() || place_.in_redis())) {
-      const auto effect =
-          in_broker() ? setting_.backends.rabbit->effect() : setting_.backends.redis->effect();
-      guards.push_back({"clients of the broker felt the fault", effect.felt, effect.detail});
-    }
-    return guards;
-  }
-
-  void add_metrics(const lab::actors::ActorPool& pool, TrialReport& report) const {
-    auto& metrics = report.metrics;
-    const auto add = [&](const char* name, Better better, double value) {
-      metrics.push_back(one(name, "1", better, value));
-    };
-    add("jobs", Better::neither, static_cast<double>(evidence_.jobs.size()));
-    add("jobs_lost", Better::lower, static_cast<double>(lost(evidence_).size()));
-    add("jobs_done_twice", Better::lower, static_cast<double>(doubled(evidence_).size()));
-    const auto dead = std::count_if(
-        evidence_.statuses.begin(), evidence_.statuses.end(),
-        [](const auto& entry) { return entry.second.state == lab::queue::JobState::dead; });
-    add("jobs_dead", Better::neither, static_cast<double>(dead));
-    const auto counts = pool.counts();
-    add("worker_deaths", Better::neither,
-        static_cast<double>(counts.killed_at_points + counts.killed_at_random +
-                            counts.died_unplanned));
-    for (const auto& point : points_->counts()) {
-      metrics.push_back(
-          one("deaths_" + point.point, "1", Better::neither, static_cast<double>(point.hits)));
-    }
-    const auto rejected =
-        std::count_if(evidence_.operations.begin(), evidence_.operations.end(),
-                      [](const auto& op) { return op.kind == kComplete && op.aux == 0; });
-    add("completions_rejected", Better::neither, static_cast<double>(rejected));
-    if (const auto peak = retry_peak(evidence_); peak && evidence_.keeps)
-      metrics.push_back(one("retry_peak_share", "1", Better::lower, *peak));
-    if (const auto back = herd_back_within(evidence_))
-      metrics.push_back(one("herd_back_within_ms", "ms", Better::higher, lab::milliseconds(*back)));
-    const auto again = redeliveries(evidence_);
-    if (again.empty() || !evidence_.keeps) return;
-    Histogram took;
-    for (const auto& redelivery : again) took.record(redelivery.back_at - redelivery.lost_at);
-    metrics.push_back(
-        one("redelivery_p50_ms", "ms", Better::lower, lab::milliseconds(took.percentile(0.5))));
-    metrics.push_back(
-        one("redelivery_p99_ms", "ms", Better::lower, lab::milliseconds(took.percentile(0.99))));
-    metrics.push_back(one("redelivery_bound_ms", "ms", Better::neither,
-                          lab::milliseconds(redelivery_bound(evidence_))));
-    report.histograms["redelivery"] = took;
-  }
-
-  /// Calls of the provider, and how long they took.
-  std::vector<TimePoint> timeseries(Nanos until) const {
-    constexpr Nanos kStep = 50ms;
-    std::vector<TimePoint> points;
-    std::size_t next = 0;
-    for (Nanos t{}; t < until; t += kStep) {
-      Histogram took;
-      std::uint64_t refused = 0;
-      for (; next < evidence_.operations.size(); ++next) {
-        const auto& op = evidence_.operations[next];
-        if (op.returned >= t + kStep) break;
-        if (op.kind != kEffect) continue;
-        took.record(op.duration());
-        refused += op.outcome != Outcome::ok;
-      }
-      const bool faulty = std::any_of(faults_.begin(), faults_.end(), [&](const FaultTime& fault) {
-        return fault.began_ms < lab::milliseconds(t + kStep) &&
-               fault.ended_ms >= lab::milliseconds(t);
-      });
-      points.push_back(
-          {lab::milliseconds(t), took.count(), refused, lab::microseconds(took.percentile(0.5)),
-           lab::microseconds(took.percentile(0.99)), faulty ? setting_.plan.fault : ""});
-    }
-    return points;
+  /// What the broker's clients felt of the run's fault; nothing where it was none of the broker's.
+  std::optional<lab::backends::FaultEffect> broker_effect() const {
+    if (!setting_.plan.fault.starts_with("broker")) return std::nullopt;
+    if (in_broker()) return setting_.backends.rabbit->effect();
+    if (place_.in_redis()) return setting_.backends.redis->effect();
+    return std::nullopt;
   }
 
   inline static int runs_ = 0;

@@ -6,8 +6,6 @@
 #include <thread>
 
 #include "core/stop.h"
-#include "infra/redis_connection.h"
-#include "queue/redis_queue_scripts.h"
 
 namespace queue_retries {
 namespace {
@@ -17,8 +15,6 @@ using lab::now;
 using namespace lab::harness;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kThreads = 4;
-constexpr std::size_t kBatch = kInFlight / kThreads;
 constexpr Nanos kNoLease = 60s;  // none runs out while speed is measured
 
 /// Notes when the last of so many calls came.
@@ -40,17 +36,12 @@ class InstantProvider : public Provider {
   Instant last_{};
 };
 
-std::size_t jobs_in_round(const Setting& setting) {
-  if (setting.plan.backend == Backend::embedded) return setting.plan.flags.quick ? 64 : 192;
-  // A rate needs no more of a queue that is slower.
-  if (setting.recipe.store == Store::broker) return setting.plan.flags.quick ? 512 : 2'048;
-  return setting.plan.flags.quick ? 2'048 : 8'192;
-}
-
 class TimedRound {
  public:
   explicit TimedRound(const Setting& setting)
-      : setting_(setting), jobs_(jobs_in_round(setting)), place_(new_place(setting)) {}
+      : setting_(setting),
+        jobs_(jobs_in_round(setting.plan, setting.recipe.store)),
+        place_(new_place(setting)) {}
 
   RoundReport run() {
     add("enqueued_per_second", measure(1));
@@ -138,124 +129,17 @@ class TimedRound {
   RoundReport report_;
 };
 
-/// The queue's scripts as bytes on the wire, on a queue of this connection's own: with one connection it is known
-/// beforehand which jobs a claim gets, and each turn completes those of the one before.
-class Requests {
- public:
-  explicit Requests(std::size_t connection) : key_(fmt::format("{{queue:limit-{}}}", connection)) {}
-
-  void enqueue(std::size_t first) {
-    std::vector<std::string> words;
-    for (std::size_t i = first; i < first + kBatch; ++i) {
-      const Job job{.number = static_cast<std::int64_t>(i)};
-      for (const auto& word : {job.id(), encode(job), std::string("1"), std::string("0"),
-                               std::string("0"), std::string()})
-        words.push_back(word);
-    }
-    add(scripts().enqueue, words);
-  }
-
-  void turn(std::size_t first) {
-    const std::size_t done = first == 0 ? 0 : kBatch;
-    std::vector<std::string> words{"1000000", std::to_string(done)};
-    for (std::size_t i = first - done; i < first; ++i) {
-      words.push_back(Job{.number = static_cast<std::int64_t>(i)}.id());
-      words.push_back("1");
-    }
-    for (const auto& word : {std::string("limit"), std::to_string(kBatch), std::string("60000")})
-      words.push_back(word);
-    add(scripts().turn, words);
-  }
-
-  static const lab::queue::RedisQueueScripts& scripts() {
-    return lab::queue::RedisQueueScripts::on_lists();
-  }
-  const std::vector<std::string>& all() const { return requests_; }
-
- private:
-  void add(const lab::infra::RedisScript& script, const std::vector<std::string>& words) {
-    std::vector<std::string_view> views{"EVALSHA", script.sha1(), "1", key_};
-    views.insert(views.end(), words.begin(), words.end());
-    lab::infra::append_command(requests_.emplace_back(), views);
-  }
-
-  const std::string key_;
-  std::vector<std::string> requests_;
-};
-
-/// What each connection is to ask, one list of requests a connection.
-std::vector<std::vector<std::string>> requests(std::size_t jobs, bool enqueue, bool drain) {
-  std::vector<std::vector<std::string>> all;
-  for (std::size_t connection = 0; connection < kThreads; ++connection) {
-    Requests own(connection);
-    for (std::size_t first = 0; first < jobs / kThreads; first += kBatch) {
-      if (enqueue) own.enqueue(first);
-      if (drain) own.turn(first);
-    }
-    if (drain) own.turn(jobs / kThreads);
-    all.push_back(own.all());
-  }
-  return all;
-}
-
-/// Jobs a second; zero when something went wrong.
-double jobs_per_second(const lab::infra::RedisAddress& address, std::size_t jobs,
-                       const std::vector<std::vector<std::string>>& requests) {
-  std::vector<std::unique_ptr<lab::infra::RedisConnection>> connections;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto connection = lab::infra::RedisConnection::open(address, lab::infra::Deadline(2s));
-    if (!connection) return 0;
-    connections.push_back(std::move(*connection));
-  }
-  std::atomic<bool> failed{false};
-  const Instant begin = now();
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      threads.emplace_back([&, i] {
-        std::vector<Result<lab::infra::RedisReply>> replies;
-        for (const auto& request : requests[i]) {
-          replies.clear();
-          const auto done = connections[i]->exchange(request, 1, lab::infra::Deadline(5s), replies);
-          if (!done || !replies.front()) failed = true;
-        }
-      });
-    }
-  }
-  return failed ? 0 : static_cast<double>(jobs) / lab::seconds(now() - begin);
-}
-
 }  // namespace
+
+std::size_t jobs_in_round(const RunPlan& plan, Store store) {
+  if (plan.backend == Backend::embedded) return plan.flags.quick ? 64 : 192;
+  // A rate needs no more of a queue that is slower.
+  if (store == Store::broker) return plan.flags.quick ? 512 : 2'048;
+  return plan.flags.quick ? 2'048 : 8'192;
+}
 
 RoundReport run_timed_round(const Setting& setting) {
   return TimedRound(setting).run();
-}
-
-std::vector<Limit> measure_limits(const Setting& setting) {
-  if (setting.plan.backend == Backend::embedded) return {};
-  const auto address = setting.backends.redis->address();
-  const auto redis = setting.backends.redis->direct_client();
-  for (const auto* script : {&Requests::scripts().enqueue, &Requests::scripts().turn})
-    (void)redis->command({"SCRIPT", "LOAD", script->source()});
-  const std::size_t jobs = jobs_in_round(setting);
-  std::vector<Limit> limits;
-  const auto measure = [&](const char* what, const char* metric, bool enqueue, bool drain) {
-    const double rate = jobs_per_second(*address, jobs, requests(jobs, enqueue, drain));
-    if (rate > 0)
-      limits.push_back(
-          {.name = fmt::format("the queue's Lua scripts alone, {}, {} in flight", what, kInFlight),
-           .metric = metric,
-           .unit = "1/s",
-           .samples = {rate},
-           .best = {},
-           .ratio = {}});
-  };
-  measure("enqueue", "enqueued_per_second", true, false);
-  measure("drain", "drained_per_second", false, true);
-  (void)redis->command({"FLUSHDB"});
-  measure("both", "both_per_second", true, true);
-  (void)redis->command({"FLUSHDB"});
-  return limits;
 }
 
 }  // namespace queue_retries

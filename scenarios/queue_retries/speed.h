@@ -6,12 +6,12 @@
 namespace queue_retries {
 
 inline constexpr std::size_t kInFlight = 64;  // jobs that workers have in hand, all together
+inline constexpr std::size_t kThreads = 4;    // producers, and as many workers
+inline constexpr std::size_t kBatch = kInFlight / kThreads;  // jobs of one call
+
+std::size_t jobs_in_round(const lab::harness::RunPlan& plan, Store store);
 
 /// Enqueueing, draining what was enqueued, and both at the same time.
 lab::harness::RoundReport run_timed_round(const Setting& setting);
-
-/// What Redis gives for the very same scripts: as many connections, each with a queue of its own, and requests that were
-/// encoded beforehand; of the answers only the errors are looked at. Empty without Redis.
-std::vector<lab::harness::Limit> measure_limits(const Setting& setting);
 
 }  // namespace queue_retries

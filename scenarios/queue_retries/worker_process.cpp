@@ -12,7 +12,6 @@
 #include "job_lists.h"
 #include "observed_queue.h"
 #include "providers.h"
-#include "queue/rabbit_queue.h"
 #include "queue/redis_queue.h"
 #include "queue/sql_queue.h"
 
@@ -142,22 +141,29 @@ void work(const WorkerOrders& orders, const Recipe& recipe) {
   worker->finish();
 }
 
+lab::queue::QueueRules queue_rules() {
+  return {.max_attempts = kMaxAttempts, .max_stalls = kMaxStalls, .keep_completed = 10'000'000};
+}
+
 }  // namespace
+
+std::unique_ptr<lab::queue::RabbitQueue> queue_in_broker(const QueuePlace& place) {
+  return std::make_unique<lab::queue::RabbitQueue>(
+      lab::infra::AmqpAddress{.host = place.amqp_host,
+                              .port = place.amqp_port,
+                              .user = place.amqp_user,
+                              .password = place.amqp_password,
+                              .vhost = place.amqp_vhost},
+      lab::queue::RabbitQueueOptions{.name = place.name, .rules = queue_rules()});
+}
 
 Connected connect(const QueuePlace& place) {
   Connected connected;
-  const lab::queue::QueueRules rules{
-      .max_attempts = kMaxAttempts, .max_stalls = kMaxStalls, .keep_completed = 10'000'000};
+  const auto rules = queue_rules();
   connected.sql = lab::infra::connect_sql(lab::infra::SqlAddress::parse(place.sql_url).value(),
                                           {.connections = 8});
   if (place.store == Store::broker) {
-    connected.queue = std::make_unique<lab::queue::RabbitQueue>(
-        lab::infra::AmqpAddress{.host = place.amqp_host,
-                                .port = place.amqp_port,
-                                .user = place.amqp_user,
-                                .password = place.amqp_password,
-                                .vhost = place.amqp_vhost},
-        lab::queue::RabbitQueueOptions{.name = place.name, .rules = rules});
+    connected.queue = queue_in_broker(place);
     connected.list = sql_list(*connected.sql, place.name);
     return connected;
   }

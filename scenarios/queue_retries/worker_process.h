@@ -12,6 +12,7 @@
 #include "infra/redis_client.h"
 #include "infra/sql.h"
 #include "job_worker.h"
+#include "queue/rabbit_queue.h"
 
 namespace queue_retries {
 
@@ -64,6 +65,8 @@ struct Connected {
   std::unique_ptr<JobList> list;
 };
 Connected connect(const QueuePlace& place);
+/// The queue of a place in RabbitMQ, on a connection of its own.
+std::unique_ptr<lab::queue::RabbitQueue> queue_in_broker(const QueuePlace& place);
 
 std::string to_json(const WorkerOrders& orders);
 WorkerOrders from_json(const std::string& text);

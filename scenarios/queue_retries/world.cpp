@@ -8,6 +8,7 @@
 #include "job_lists.h"
 #include "providers.h"
 #include "queue/sql_queue.h"
+#include "server_limits.h"
 #include "speed.h"
 
 namespace queue_retries {
@@ -89,7 +90,7 @@ class World : public Session {
     return run_timed_round(setting(variant));
   }
 
-  std::vector<Limit> limits(int) override { return measure_limits(setting_of(recipes_.front())); }
+  std::vector<Limit> limits(int) override { return measure_limits(plan_, backends_); }
 
  private:
   const Recipe& recipe_of(const Variant& variant) const {

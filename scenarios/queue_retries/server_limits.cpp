@@ -1,0 +1,274 @@
+#include "server_limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "infra/amqp.h"
+#include "infra/redis_connection.h"
+#include "queue/redis_queue.h"
+#include "queue/redis_queue_scripts.h"
+#include "speed.h"
+
+namespace queue_retries {
+namespace {
+
+using lab::Instant;
+using lab::now;
+using namespace lab::harness;
+using namespace std::chrono_literals;
+
+/// What producers do, what workers do.
+struct Work {
+  const char* name;
+  const char* metric;
+  bool enqueue, drain;
+};
+// In this order: what the first one puts in, the second takes out.
+constexpr Work kOnlyEnqueue{"enqueue", "enqueued_per_second", true, false},
+    kOnlyDrain{"drain", "drained_per_second", false, true},
+    kBoth{"both", "both_per_second", true, true};
+
+constexpr int kTimes = 3;
+
+/// Of several measurements the best one: what disturbs them makes them slower only. A rate of zero is none.
+void keep_best(std::vector<Limit>& limits, const std::string& what, const Work& work,
+               const std::string& variant, double rate) {
+  if (rate <= 0) return;
+  Limit limit{.name = fmt::format("{}, {}, {} in flight", what, work.name, kInFlight),
+              .metric = work.metric,
+              .unit = "1/s",
+              .samples = {rate},
+              .best = variant,
+              .ratio = {}};
+  const auto same = std::find_if(limits.begin(), limits.end(),
+                                 [&](const Limit& kept) { return kept.name == limit.name; });
+  if (same == limits.end()) {
+    limits.push_back(std::move(limit));
+  } else {
+    same->samples.front() = std::max(same->samples.front(), rate);
+  }
+}
+
+/// The queue's scripts as bytes on the wire, for one connection with a queue of its own: so it is known beforehand which
+/// jobs each claim gets. Each completes what the one before it got.
+class Requests {
+ public:
+  Requests(std::string queue, std::size_t jobs, const Work& work)
+      : key_("{queue:" + std::move(queue) + "}") {
+    for (std::size_t first = 0; first < jobs; first += kBatch) {
+      requests_.emplace_back();
+      if (work.enqueue) enqueue(first);
+      if (work.drain) turn(first, kBatch);
+    }
+    requests_.emplace_back();
+    if (work.drain) turn(jobs, 0);
+  }
+
+  struct Request {
+    std::string bytes;
+    std::size_t answers = 0;
+  };
+  const std::vector<Request>& all() const { return requests_; }
+
+  static const lab::queue::RedisQueueScripts& scripts() {
+    return lab::queue::RedisQueueScripts::on_lists();
+  }
+
+ private:
+  static std::string id(std::size_t job) {
+    return Job{.number = static_cast<std::int64_t>(job)}.id();
+  }
+
+  void enqueue(std::size_t first) {
+    std::vector<std::string> words;
+    for (std::size_t i = first; i < first + kBatch; ++i) {
+      const Job job{.number = static_cast<std::int64_t>(i)};
+      words.insert(words.end(), {job.id(), encode(job), "1", "0", "0", ""});
+    }
+    add(scripts().enqueue, words);
+  }
+
+  void turn(std::size_t first, std::size_t most) {
+    const std::size_t done = first == 0 ? 0 : kBatch;
+    std::vector<std::string> words{"10000000", std::to_string(done)};
+    for (std::size_t i = first - done; i < first; ++i) words.insert(words.end(), {id(i), "1"});
+    words.insert(words.end(), {"limit", std::to_string(most), "60000"});
+    add(scripts().turn, words);
+  }
+
+  void add(const lab::infra::RedisScript& script, const std::vector<std::string>& words) {
+    std::vector<std::string_view> views{"EVALSHA", script.sha1(), "1", key_};
+    views.insert(views.end(), words.begin(), words.end());
+    lab::infra::append_command(requests_.back().bytes, views);
+    ++requests_.back().answers;
+  }
+
+  const std::string key_;
+  std::vector<Request> requests_;
+};
+
+std::string queue_of(std::size_t lane) {
+  return fmt::format("limit-{}", lane);
+}
+
+/// One thread for all connections, in turn: while it reads the answer of one, the requests of the others wait at the
+/// server, which therefore never waits for it. Of the answers only the errors are looked at. Zero when there was one.
+double jobs_per_second(const lab::infra::RedisAddress& address, std::size_t jobs,
+                       const Work& work) {
+  const lab::infra::Deadline deadline(30s);
+  std::vector<std::unique_ptr<lab::infra::RedisConnection>> lanes;
+  std::vector<Requests> requests;
+  for (std::size_t lane = 0; lane < kThreads; ++lane) {
+    auto connection = lab::infra::RedisConnection::open(address, deadline);
+    if (!connection) return 0;
+    lanes.push_back(std::move(*connection));
+    requests.emplace_back(queue_of(lane), jobs / kThreads, work);
+  }
+  std::vector<Result<lab::infra::RedisReply>> replies;
+  const std::size_t steps = requests.front().all().size();
+  const Instant begin = now();
+  for (std::size_t step = 0; step <= steps; ++step) {
+    for (std::size_t lane = 0; lane < kThreads; ++lane) {
+      const auto& own = requests[lane].all();
+      replies.clear();
+      if (step > 0 && !lanes[lane]->exchange("", own[step - 1].answers, deadline, replies))
+        return 0;
+      if (std::any_of(replies.begin(), replies.end(), [](const auto& reply) { return !reply; }))
+        return 0;
+      if (step < steps && !lanes[lane]->exchange(own[step].bytes, 0, deadline, replies)) return 0;
+    }
+  }
+  return static_cast<double>(jobs) / lab::seconds(now() - begin);
+}
+
+/// By the queues' own books.
+std::size_t jobs_done(lab::infra::Redis& redis) {
+  std::int64_t done = 0;
+  for (std::size_t lane = 0; lane < kThreads; ++lane) {
+    auto counts = lab::queue::RedisJobQueue(redis, redis, {.name = queue_of(lane)}).counts();
+    if (counts) done += (*counts)[lab::queue::JobState::completed];
+  }
+  return static_cast<std::size_t>(done);
+}
+
+void measure_redis(const RunPlan& plan, lab::backends::RedisBackend& backend,
+                   std::vector<Limit>& limits) {
+  const auto address = backend.address();
+  if (!address) return;
+  const auto redis = backend.direct_client();
+  for (const auto* script : {&Requests::scripts().enqueue, &Requests::scripts().turn})
+    (void)redis->command({"SCRIPT", "LOAD", script->source()});
+  const std::size_t jobs = jobs_in_round(plan, Store::leases);
+  for (const auto& work : {kOnlyEnqueue, kOnlyDrain, kBoth}) {
+    if (work.enqueue) (void)redis->command({"FLUSHDB"});  // the ids are the same again
+    const double rate = jobs_per_second(*address, jobs, work);
+    if (!work.drain || jobs_done(*redis) == jobs)
+      keep_best(limits, "Redis, the queue's Lua scripts alone", work, {}, rate);
+  }
+  (void)redis->command({"FLUSHDB"});
+}
+
+/// How far the peers of a measurement have come.
+struct Progress {
+  const std::size_t jobs;
+  std::atomic<std::size_t> next{0}, consumed{0};
+  std::atomic<bool> failed{false};
+  Instant last{};  // when the last message was consumed
+};
+
+/// One connection to RabbitMQ, for one thread.
+class Peer {
+ public:
+  Peer(const lab::infra::AmqpAddress& address, std::string queue)
+      : amqp_(lab::infra::Amqp::connect(address)), queue_(std::move(queue)) {}
+
+  bool ready() const { return amqp_.has_value(); }
+  bool declare() {
+    return ready() &&
+           (*amqp_)->declare({.name = queue_, .type = lab::infra::AmqpQueue::Type::quorum});
+  }
+  void remove() { (void)(*amqp_)->remove(queue_); }
+
+  void publish(Progress& progress) {
+    while (!progress.failed) {
+      const std::size_t first = progress.next.fetch_add(kBatch);
+      if (first >= progress.jobs) return;
+      std::vector<lab::infra::AmqpMessage> messages;
+      for (std::size_t i = first; i < first + kBatch; ++i)
+        messages.push_back(
+            {.routing_key = queue_, .body = encode({.number = static_cast<std::int64_t>(i)})});
+      for (const auto& confirmed : (*amqp_)->publish(messages)) {
+        if (!confirmed) progress.failed = true;
+      }
+    }
+  }
+
+  void consume(Progress& progress) {
+    if (!(*amqp_)->consume(queue_, kBatch)) progress.failed = true;
+    while (progress.consumed < progress.jobs && !progress.failed) {
+      const auto delivery = (*amqp_)->next(5ms);
+      if (!delivery) progress.failed = true;
+      if (!delivery || !*delivery) continue;
+      if (!(*amqp_)->ack((*delivery)->tag)) progress.failed = true;
+      if (++progress.consumed == progress.jobs) progress.last = now();
+    }
+  }
+
+ private:
+  Result<std::unique_ptr<lab::infra::Amqp>> amqp_;
+  const std::string queue_;
+};
+
+/// The same with messages; zero when something went wrong.
+double messages_per_second(const lab::infra::AmqpAddress& address, const std::string& queue,
+                           std::size_t jobs, const Work& work) {
+  std::vector<std::unique_ptr<Peer>> producers, consumers;
+  for (std::size_t i = 0; i < kThreads; ++i) {
+    for (auto* peers : {&producers, &consumers}) {
+      peers->push_back(std::make_unique<Peer>(address, queue));
+      if (!peers->back()->ready()) return 0;
+    }
+  }
+  Progress progress{.jobs = jobs};
+  const Instant begin = now();
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      if (work.enqueue) threads.emplace_back([&, i] { producers[i]->publish(progress); });
+      if (work.drain) threads.emplace_back([&, i] { consumers[i]->consume(progress); });
+    }
+  }
+  const Instant end = work.drain ? progress.last : now();
+  return progress.failed ? 0 : static_cast<double>(jobs) / lab::seconds(end - begin);
+}
+
+void measure_rabbit(const RunPlan& plan, lab::backends::RabbitBackend& backend,
+                    std::vector<Limit>& limits) {
+  static int round = 0;
+  const auto address = backend.address();
+  const auto queue = fmt::format("limit-{}", ++round);
+  Peer owner(address, queue);
+  if (!owner.declare()) return;
+  const std::size_t jobs = jobs_in_round(plan, Store::broker);
+  for (const auto& work : {kOnlyEnqueue, kOnlyDrain, kBoth}) {
+    keep_best(limits, "RabbitMQ, messages and their confirms alone", work, "rabbitmq_confirmed",
+              messages_per_second(address, queue, jobs, work));
+  }
+  owner.remove();
+}
+
+}  // namespace
+
+std::vector<Limit> measure_limits(const RunPlan& plan, lab::backends::Backends& backends) {
+  std::vector<Limit> limits;
+  for (int time = 0; time < kTimes; ++time) {
+    if (backends.redis) measure_redis(plan, *backends.redis, limits);
+    if (backends.rabbit) measure_rabbit(plan, *backends.rabbit, limits);
+  }
+  return limits;
+}
+
+}  // namespace queue_retries
