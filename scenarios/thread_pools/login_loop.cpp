@@ -1,0 +1,106 @@
+#include "login_loop.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+namespace thread_pools {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kThrowOneIn = 4;
+constexpr Nanos kBlocked = 50ms;  // a directory server that does not answer
+constexpr Nanos kQuiet = 10ms;    // before and after the logins
+
+}  // namespace
+
+CoreWait::CoreWait() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+
+CoreWait::~CoreWait() {
+  if (file_ >= 0) ::close(file_);
+}
+
+Nanos CoreWait::since(Nanos from, Nanos now) {
+  char text[64] = {};
+  long long ran = 0, waited = 0;
+  if (file_ < 0 || ::pread(file_, text, sizeof text - 1, 0) <= 0 ||
+      std::sscanf(text, "%lld %lld", &ran, &waited) != 2)
+    return Nanos{0};
+  known_.emplace_back(now, Nanos(waited));
+  const auto after = std::upper_bound(known_.begin(), known_.end(), from,
+                                      [](Nanos at, const auto& each) { return at < each.first; });
+  return Nanos(waited) - std::prev(after)->second;
+}
+
+LoginLoop::LoginLoop(const Orders& orders, Pool& pool, TaskLog& log, Watchdog& dog,
+                     std::function<void()> close)
+    : orders_(orders),
+      pool_(pool),
+      log_(log),
+      dog_(dog),
+      close_(std::move(close)),
+      one_hash_(time_one(orders.login)) {}
+
+void LoginLoop::run() {
+  begin_ = log_.since_zero();
+  const bool closes = orders_.fault == kShutdown;
+  const std::size_t last = closes ? orders_.logins / 2 : orders_.logins;
+  std::jthread closer;  // a shutdown takes its time, which the loop must not wait for
+  Nanos end = Nanos::max();
+  for (Nanos next = begin_; next < end || bystanders_.size() < kFewestPings; next += kPingEvery) {
+    const Nanos wait = next - log_.since_zero();
+    if (wait > 0ns) std::this_thread::sleep_for(wait);
+    answer(next);
+    if (log_.unfinished() == 0) dog_.alive();  // else its tasks must move
+    if (accepted_ < last) {
+      offer();
+    } else if (closes && !closer.joinable()) {
+      closer = std::jthread(close_);
+    } else if (end == Nanos::max() && log_.unfinished() == 0) {
+      end = log_.since_zero() + kQuiet;
+    }
+  }
+}
+
+void LoginLoop::answer(Nanos planned) {
+  const Nanos at = log_.since_zero();
+  bystanders_.push_back(
+      {planned.count(), (at - planned).count(), core_wait_.since(planned, at).count()});
+}
+
+/// A storm comes at once; without a fault, logins come as half of the cores could do them.
+std::size_t LoginLoop::due(Nanos elapsed) const {
+  if (elapsed < kQuiet) return 0;
+  if (orders_.fault != kNone) return orders_.logins;
+  const auto each = 2 * one_hash_ / static_cast<std::int64_t>(orders_.size.workers);
+  return std::min(orders_.logins, static_cast<std::size_t>((elapsed - kQuiet) / each));
+}
+
+void LoginLoop::offer() {
+  const std::size_t until = due(log_.since_zero() - begin_);
+  while (accepted_ < until) {
+    const std::size_t before = accepted_;
+    log_in(accepted_);
+    if (accepted_ == before) return;  // full: later
+  }
+}
+
+void LoginLoop::log_in(std::size_t number) {
+  const bool throws = orders_.fault == kThrowing && number % kThrowOneIn == 0;
+  // As many as there are workers, in the middle of the load.
+  const bool blocks = orders_.fault == kBlocking && number >= orders_.logins / 2 &&
+                      number < orders_.logins / 2 + orders_.size.workers;
+  const bool accepted = log_.submit(pool_, [this, number, throws, blocks] {
+    if (blocks) std::this_thread::sleep_for(kBlocked);
+    HashCost cost = orders_.login;
+    if (throws) cost.memory_kib = 0;  // the library refuses
+    (void)hash_password("correct horse", orders_.seed + number, cost);
+  });
+  if (accepted) ++accepted_;
+}
+
+}  // namespace thread_pools

@@ -1,0 +1,63 @@
+#pragma once
+// An API server's loop: one thread that takes logins and other requests in turn. A login is handed to the pool; if that turns it
+// away, the loop offers it again later (a client would be told 503, and come back).
+
+#include <vector>
+
+#include "evidence.h"
+#include "task_log.h"
+#include "watchdog.h"
+#include "workload.h"
+
+namespace thread_pools {
+
+/// How long the calling thread has been ready to run without a core, since its beginning: the second number of its schedstat. Times
+/// are as the caller counts them.
+class CoreWait {
+ public:
+  CoreWait();
+  ~CoreWait();
+  CoreWait(const CoreWait&) = delete;
+  CoreWait& operator=(const CoreWait&) = delete;
+
+  /// Within [from, now], at most: it is known only for the times at which this was asked. Zero where the kernel does not tell.
+  Nanos since(Nanos from, Nanos now);
+
+ private:
+  int file_;
+  std::vector<std::pair<Nanos, Nanos>> known_{{Nanos{0}, Nanos{0}}};  // when, how long in all
+};
+
+/// On the thread that made it. run() once.
+class LoginLoop {
+ public:
+  /// `close` shuts the pool down: under that fault it is called amid the load, on a thread of its own.
+  LoginLoop(const Orders& orders, Pool& pool, TaskLog& log, Watchdog& dog,
+            std::function<void()> close);
+
+  /// Until all logins are done, or the pool has closed.
+  void run();
+
+  /// The other requests while logins were under way, by when they were due.
+  const std::vector<Bystander>& bystanders() const { return bystanders_; }
+  Nanos one_hash() const { return one_hash_; }
+
+ private:
+  void offer();
+  void answer(Nanos planned);
+  void log_in(std::size_t number);
+  std::size_t due(Nanos elapsed) const;
+
+  const Orders& orders_;
+  Pool& pool_;
+  TaskLog& log_;
+  Watchdog& dog_;
+  const std::function<void()> close_;
+  Nanos one_hash_{};
+  Nanos begin_{};
+  CoreWait core_wait_;
+  std::size_t accepted_ = 0;
+  std::vector<Bystander> bystanders_;
+};
+
+}  // namespace thread_pools
