@@ -1,0 +1,321 @@
+#include "trial.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "core/stop.h"
+#include "exchange.h"
+#include "harness/load.h"
+#include "net/server_process.h"
+#include "net/slow_peers.h"
+
+namespace blocking_vs_async_io {
+namespace {
+
+using lab::Instant;
+using lab::milliseconds;
+using lab::now;
+using namespace lab::harness;
+using lab::net::HttpLoadResult;
+using lab::net::request_bytes;
+using lab::net::ServerProcess;
+using lab::net::SlowPeers;
+using lab::net::SlowPeersOptions;
+using lab::net::Usage;
+using namespace std::chrono_literals;
+
+constexpr Nanos kBetweenLooks = 2ms;  // at what the kernel says of a process
+
+Metric one(std::string name, std::string unit, Better better, double value) {
+  return {.name = std::move(name), .unit = std::move(unit), .better = better, .samples = {value}};
+}
+
+/// All latencies, those included that nobody will ever know.
+Histogram latencies(const HttpLoadResult& result) {
+  Histogram all = result.latency;
+  all.merge(result.unanswered_waited);
+  return all;
+}
+
+class Trial {
+ public:
+  Trial(const Setting& setting, EventStream& events)
+      : setting_(setting), sizes_(setting.sizes), events_(events), server_(start(setting)) {
+    evidence_.seed = setting.plan.flags.seed;
+  }
+
+  TrialReport run() {
+    began_ = now();
+    first_answer();
+    evidence_.descriptors.before = usage().open_descriptors;
+    step("odd-clients", [this] { echo(); });
+    step("slow-calls", [this] { beside_slow_calls(); });
+    step("slow-peers", [this] { beside_slow_peers(); });
+    step("stalled-readers", [this] { stalled_readers(); });
+    step("idle-connections", [this] { idle_connections(); });
+    step("gone", [this] { descriptors_return(); });
+    step("no-descriptors", [this] { exhaust(); });
+    TrialReport report;
+    if (lab::stop_requested()) return report;
+    report.checks = judge_all(checks(), evidence_);
+    report.faults = faults_;
+    add_metrics(report);
+    return report;
+  }
+
+ private:
+  template <class Step>
+  void step(const char* name, Step&& run) {
+    if (lab::stop_requested()) return;
+    const Instant begin = now();
+    std::string error;
+    // What the step before has left to do is done when this is answered.
+    (void)exchange(server_.port(), request_bytes("GET", "/"), {}, sizes_.patience);
+    run();
+    if (const auto ending = server_.ended()) error = "the server " + describe(*ending);
+    faults_.push_back({name, "server", setting_.orders.variant, milliseconds(begin - began_),
+                       milliseconds(now() - began_), error});
+    if (!error.empty()) throw lab::Failure(setting_.orders.variant + ": " + error);
+  }
+
+  Usage usage() { return server_.usage().value(); }
+
+  /// Everything that is opened once is open then: a connection to Redis, threads.
+  void first_answer() {
+    const auto answer =
+        exchange(server_.port(), request_bytes("GET", "/products/1"), {}, sizes_.patience);
+    if (!answer) throw lab::Failure(answer.error());
+    count_connections(1);
+    wait_until([this] { return usage().open_descriptors <= least_descriptors(); });
+  }
+
+  /// The first answer's own connection may still be there: what is open is what stays for some looks.
+  std::size_t least_descriptors() {
+    std::size_t least = usage().open_descriptors;
+    for (int i = 0; i < 10; ++i) {
+      std::this_thread::sleep_for(kBetweenLooks);
+      least = std::min(least, usage().open_descriptors);
+    }
+    return least;
+  }
+
+  template <class Condition>
+  bool wait_until(Condition&& condition) {
+    for (const Instant limit = now() + sizes_.patience; !condition();) {
+      if (now() > limit || lab::stop_requested()) return false;
+      std::this_thread::sleep_for(kBetweenLooks);
+    }
+    return true;
+  }
+
+  void count_connections(std::size_t count) { evidence_.descriptors.connections += count; }
+  void see_descriptors() {
+    auto& most = evidence_.descriptors.at_most;
+    most = std::max(most, usage().open_descriptors);
+  }
+
+  void echo() {
+    for (const std::size_t size : sizes_.echoes) {
+      echo("a byte at a time", size, {.slice = size > 10'000 ? 97U : 1U});
+      echo("half-closed", size, {.half_close = true});
+      const Interruptions interruptions(server_.pid());
+      for (int i = 0; i < 5; ++i) echo("interrupted", size, {.slice = 1 + size / 50});
+      evidence_.interruptions += interruptions.sent();
+    }
+  }
+
+  void echo(const char* how, std::size_t size, Manner manner) {
+    const std::string body = echo_body(size, evidence_.seed + evidence_.echoes.size());
+    const auto answer =
+        exchange(server_.port(), request_bytes("POST", "/echo", body), manner, sizes_.patience);
+    count_connections(1);
+    std::string problem;
+    if (!answer) {
+      problem = describe(answer.error());
+    } else if (answer->status != 200) {
+      problem = fmt::format("status {}", answer->status);
+    } else if (answer->body != body) {
+      problem = fmt::format("{} other bytes came back", answer->body.size());
+    }
+    evidence_.echoes.push_back({how, size, problem});
+  }
+
+  void beside_slow_calls() {
+    const Nanos duration = sizes_.beside_slow_calls;
+    const HiccupMeter hiccups;
+    const Instant begin = now();
+    HttpLoadResult slow;
+    std::thread caller(
+        [&] { slow = run_http_load(slow_load(server_.port(), duration + kSlowCall)); });
+    std::this_thread::sleep_for(kSlowCall / 2);  // the first call is under way
+    const auto others = run_http_load(static_load(server_.port(), kFewClients, duration));
+    caller.join();
+    count_connections(kFewClients + kSlowCallers);
+    const auto all = latencies(others);
+    evidence_.slow_calls = {.calls = slow.completed,
+                            .answered = others.completed,
+                            .failed = others.failed(),
+                            .unanswered = others.unanswered,
+                            .p50 = all.percentile(0.5),
+                            .p99 = all.percentile(0.99),
+                            .hiccup = hiccups.worst(begin, now())};
+  }
+
+  double throughput() {
+    const auto result = run_http_load(static_load(server_.port(), kCrowd, sizes_.window));
+    count_connections(kCrowd);
+    return result.per_second();
+  }
+
+  SlowPeersOptions peers(std::size_t count, SlowPeersOptions::Manner manner) {
+    count_connections(count);
+    return {.port = server_.port(),
+            .peers = count,
+            .manner = manner,
+            .between_bytes = kBetweenBytes,
+            .body_bytes = kStalledBody};
+  }
+
+  double beset_throughput(std::size_t count) {
+    const SlowPeers slow(peers(count, SlowPeersOptions::Manner::dribble));
+    see_descriptors();
+    const double rate = throughput();
+    evidence_.slow_peers.peers_closed += slow.report().closed;
+    return rate;
+  }
+
+  void beside_slow_peers() {
+    auto& seen = evidence_.slow_peers;
+    seen.peers = 10 * kPool;
+    seen.answered_at_pool =
+        static_cast<std::uint64_t>(beset_throughput(kPool) * lab::seconds(sizes_.window) + 0.5);
+    const std::size_t most = setting_.insist ? 3 * sizes_.windows : sizes_.windows;
+    for (std::size_t pair = 0; pair < most && !lab::stop_requested(); ++pair) {
+      // Taken in turn, and each first as often as the other: a machine that drifts hurts both.
+      const bool alone_first = pair % 2 == 0;
+      if (alone_first) seen.alone.push_back(throughput());
+      seen.beset.push_back(beset_throughput(seen.peers));
+      if (!alone_first) seen.alone.push_back(throughput());
+      const bool whole = (pair + 1) % sizes_.windows == 0;
+      const auto ratio = kept_throughput(evidence_);
+      if (whole && (ratio.low >= kKept || ratio.high < kKept)) break;
+    }
+  }
+
+  void stalled_readers() {
+    auto& seen = evidence_.stalled;
+    const HiccupMeter hiccups;
+    const Instant begin = now();
+    seen.limit = sizes_.limits.send;
+    seen.memory_counts = setting_.plan.machine.sanitizers.empty();
+    server_.reset_peak();
+    seen.resident_before = usage().resident_bytes;
+    const SlowPeers stalled(peers(kStalledPeers, SlowPeersOptions::Manner::never_read));
+    (void)stalled.wait_until_closed(sizes_.patience);
+    const auto report = stalled.report();
+    seen.closed = report.closed;
+    seen.closed_after = report.closed == 0 ? sizes_.patience : report.longest_stall;
+    seen.bytes_sent = report.bytes_sent;
+    seen.peak = usage().peak_resident_bytes;
+    seen.hiccup = hiccups.worst(begin, now());
+  }
+
+  void idle_connections() {
+    auto& seen = evidence_.idle;
+    seen.asked = sizes_.idle;
+    seen.resident_before = usage().resident_bytes;
+    const SlowPeers idle(peers(sizes_.idle, SlowPeersOptions::Manner::silent));
+    std::size_t open = 0;
+    // Until it has accepted all that it will.
+    for (int same = 0; same < 20 && open < idle.report().connected; ++same) {
+      std::this_thread::sleep_for(kBetweenLooks);
+      const std::size_t used = usage().open_descriptors;
+      const std::size_t seen_open = used - std::min(used, evidence_.descriptors.before);
+      if (seen_open > open) same = 0;
+      open = std::max(open, seen_open);
+    }
+    see_descriptors();
+    seen.open = open;
+    seen.resident = usage().resident_bytes;
+  }
+
+  void descriptors_return() {
+    auto& seen = evidence_.descriptors;
+    (void)wait_until([&] {
+      seen.after = usage().open_descriptors;
+      return seen.after <= seen.before;
+    });
+  }
+
+  void exhaust() {
+    auto& seen = evidence_.exhaustion;
+    server_ = start(setting_, /*few_descriptors=*/true);
+    seen.connections = kTooMany;
+    seen.patience = sizes_.patience;
+    {
+      const SlowPeers many(peers(kTooMany, SlowPeersOptions::Manner::silent));
+      (void)wait_until([&] {
+        const auto used = server_.usage();
+        if (used) seen.open_descriptors = std::max(seen.open_descriptors, used->open_descriptors);
+        return !used || seen.open_descriptors + 1 >= seen.limit;
+      });
+      std::this_thread::sleep_for(50ms);  // so long it is asked for more than it has
+      seen.alive = !server_.ended();
+    }
+    const Instant gone = now();
+    while (seen.alive && now() - gone < sizes_.patience && !lab::stop_requested()) {
+      const auto answer = exchange(server_.port(), request_bytes("GET", "/"), {}, 500ms);
+      if (answer && answer->status == 200) {
+        seen.served = now() - gone;
+        break;
+      }
+    }
+  }
+
+  void add_metrics(TrialReport& report) const {
+    auto& metrics = report.metrics;
+    const auto& slow = evidence_.slow_calls;
+    metrics.push_back(one("beside_slow_call_p99_ms", "ms", Better::lower, milliseconds(slow.p99)));
+    metrics.push_back(
+        one("kept_beside_slow_peers", "1", Better::higher, kept_throughput(evidence_).value));
+    const auto& stalled = evidence_.stalled;
+    const auto held =
+        stalled.peak > stalled.resident_before ? stalled.peak - stalled.resident_before : 0;
+    metrics.push_back(one("stalled_reader_kib", "KiB", Better::lower,
+                          static_cast<double>(held) / 1024 / static_cast<double>(stalled.peers)));
+    const auto& idle = evidence_.idle;
+    metrics.push_back(one("idle_connections", "1", Better::higher, static_cast<double>(idle.open)));
+    if (idle.open > 0 && idle.resident > idle.resident_before) {
+      metrics.push_back(one("idle_connection_kib", "KiB", Better::lower,
+                            static_cast<double>(idle.resident - idle.resident_before) / 1024 /
+                                static_cast<double>(idle.open)));
+    }
+    if (evidence_.exhaustion.served)
+      metrics.push_back(one("served_after_exhaustion_ms", "ms", Better::lower,
+                            milliseconds(*evidence_.exhaustion.served)));
+  }
+
+  const Setting& setting_;
+  const Sizes& sizes_;
+  EventStream& events_;
+  ServerProcess server_;
+  Evidence evidence_;
+  std::vector<FaultTime> faults_;
+  Instant began_{};
+};
+
+}  // namespace
+
+ServerProcess start(const Setting& setting, bool few_descriptors) {
+  lab::net::ServerOptions options{.orders = to_json(setting.orders), .cpus = setting.cpus};
+  if (few_descriptors) options.limits.open_descriptors = kFewDescriptors;
+  return ServerProcess(options);
+}
+
+TrialReport run_trial(const Setting& setting, EventStream& events) {
+  return Trial(setting, events).run();
+}
+
+}  // namespace blocking_vs_async_io
