@@ -1,0 +1,95 @@
+#pragma once
+// What the clients of a fault run saw, what the kernel said of its nodes, and the invariants over that.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chat_node.h"
+#include "harness/check.h"
+#include "harness/history.h"
+
+namespace pubsub_fanout {
+
+/// Something said, as its speaker saw it. `fail`: it was refused; `info`: nobody answered, it may be heard.
+struct Saying {
+  std::uint32_t room = 0, speaker = 0, number = 0;
+  Nanos said{}, answered{};
+  lab::harness::Outcome outcome = lab::harness::Outcome::info;
+};
+
+/// What a reader went through, in this order.
+struct Heard {
+  enum class Kind : std::uint8_t {
+    joined,   // place: from which on it hears everything
+    message,  // room, speaker, number; place, or 0
+    gap,      // place to last, or 0 and 0: it was told that it missed these
+    lost,     // its connection ended, or was given up
+    left,     // the run is over, and everything has been heard
+  };
+  Kind kind = Kind::message;
+  std::uint32_t room = 0, speaker = 0, number = 0;
+  Position place = 0, last = 0;
+  Nanos at{};
+};
+
+struct Reader {
+  std::string user;
+  std::uint32_t room = 0;
+  bool stalls = false;     // stops reading for a time
+  bool goes_away = false;  // does not come back once its connection is lost
+  std::vector<Heard> heard;
+};
+
+/// What a node cost, by the kernel.
+struct NodeMemory {
+  std::string node;
+  std::uint64_t before_bytes = 0,
+                peak_bytes =
+                    0;  // resident: everybody has joined and nothing is said · at most since
+  std::size_t connections = 0;
+  std::uint64_t owed_bytes = 0;  // to readers there that did not read
+};
+
+/// Who is in the room, asked of a node until it was right or time was up.
+struct Presence {
+  std::string node;
+  std::uint32_t room = 0;
+  std::vector<std::string> there, told;  // sorted
+  Nanos took{};                          // since the last change
+};
+
+/// Times are counted from the run's zero.
+struct Evidence {
+  std::vector<Saying> sayings;
+  std::vector<Reader> readers;
+  std::vector<NodeMemory> memory;
+  std::vector<Presence> presence;
+  std::vector<lab::harness::Window> faults;  // a node, Redis or their connection was away or cut
+  lab::harness::Window stall;                // the stalled readers did not read
+  bool quiet = false;                        // everything that is to be heard had the time to be
+  std::size_t nodes = 1;
+  std::size_t most_message_bytes = 0;
+  Nanos silence{}, join_limit{}, try_again{};  // how the clients behave
+  Nanos lease{};                     // how long a dead node's members may seem to be there
+  Nanos hiccup{};                    // by how much the machine was late at worst
+  bool cuts = true;                  // connections were cut: somebody must have lost one
+  bool kernel_numbers_count = true;  // not in a build whose memory and speed are a sanitizer's
+};
+
+const std::vector<lab::harness::Check<Evidence>>& checks();
+
+/// What a run adds up to.
+struct Counts {
+  std::uint64_t deliveries = 0, gaps_silent = 0, gaps_told = 0, duplicates = 0, reorderings = 0;
+  std::uint64_t cuts_felt = 0;  // connections of readers that were lost and came back
+};
+Counts count(const Evidence& evidence);
+
+/// The longest that a client may take to come back after its connection was lost.
+Nanos return_bound(const Evidence& evidence, Nanos lost, Nanos joined);
+/// What a node with so many connections may hold for them.
+std::uint64_t memory_bound(const Evidence& evidence, const NodeMemory& node);
+
+}  // namespace pubsub_fanout

@@ -1,0 +1,423 @@
+#include "fault_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "checks.h"
+#include "core/random.h"
+#include "core/stop.h"
+#include "crowd.h"
+#include "faults/plan.h"
+#include "harness/load.h"
+#include "nodes.h"
+#include "presence.h"
+
+namespace pubsub_fanout {
+namespace {
+
+using namespace lab::harness;
+using namespace std::chrono_literals;
+using lab::Instant;
+using lab::now;
+
+constexpr Nanos kCutLasts = 20ms;
+constexpr Nanos kPatience = 15s;  // for the end of everything that is under way
+constexpr Nanos kSilent = 1s;     // so long nothing came: then nothing will
+
+Metric one(std::string name, std::string unit, Better better, double value) {
+  return {std::move(name), std::move(unit), better, {value}};
+}
+
+class FaultRun {
+ public:
+  FaultRun(const Setting& setting, EventStream& events)
+      : setting_(setting),
+        sizes_(setting.sizes),
+        events_(events),
+        random_(setting.plan.flags.seed),
+        nodes_(setting, setting.recipe.many_nodes ? sizes_.nodes : 1, true),
+        ports_(nodes_.ports()),
+        square_{commons_, sizes_, ports_, now()} {}
+
+  TrialReport run() {
+    gather();
+    speak_and_break();
+    fall_silent();
+    ask_who_is_there();
+    part();
+    return judge();
+  }
+
+ private:
+  bool fault_is(std::string_view name) const { return setting_.plan.fault == name; }
+  /// A node that is killed or paused says nothing of its memory, and takes its readers along.
+  bool loud() const { return !fault_is(kNodeKill) && !fault_is(kNodePause); }
+  Nanos time() const { return now() - square_.zero; }
+  std::size_t victim() const { return nodes_.count() - 1; }
+
+  template <class Condition>
+  bool turn_until(Nanos limit, const Condition& done) {
+    const Instant end = now() + limit;
+    while (!done() && now() < end && !lab::stop_requested()) turn();
+    return done();
+  }
+
+  void turn() {
+    if (nodes_.ready()) ports_ = nodes_.ports();
+    loop_.turn(5ms);
+  }
+
+  void phase(const char* name) {
+    events_.emit("phase", {{"variant", setting_.recipe.variant}, {"name", std::string(name)}});
+  }
+
+  void gather() {
+    phase("joining");
+    const std::uint32_t readers =
+        sizes_.rooms * sizes_.readers + (loud() ? sizes_.loud_readers : 0);
+    evidence_.readers.resize(readers);
+    for (std::uint32_t i = 0; i < readers; ++i) {
+      Reader& reader = evidence_.readers[i];
+      const bool in_loud = i >= sizes_.rooms * sizes_.readers;
+      reader.room = in_loud ? sizes_.loud_room() : i % sizes_.rooms;
+      reader.user = fmt::format("reader-{}", i);
+      reader.stalls = in_loud && i + 1 == readers;
+      reader.goes_away = !in_loud && i % 6 == 5;
+      const std::size_t node = reader.stalls ? 0 : i / sizes_.rooms;
+      readers_.push_back(std::make_unique<RoomReader>(square_, node % nodes_.count(), reader));
+    }
+    for (std::uint32_t room = 0; room < sizes_.rooms; ++room) {
+      for (std::uint32_t i = 0; i < sizes_.speakers; ++i)
+        add_speaker(room, room * sizes_.speakers + i, i, sizes_.bytes);
+    }
+    if (loud()) add_speaker(sizes_.loud_room(), 1000, 0, sizes_.loud_bytes);
+    for (const auto& reader : readers_) reader->come();
+    for (const auto& speaker : speakers_) speaker->come();
+    const auto all_there = [&] {
+      const auto joined = [](const auto& guest) { return guest->joined(); };
+      return std::all_of(readers_.begin(), readers_.end(), joined) &&
+             std::all_of(speakers_.begin(), speakers_.end(), joined);
+    };
+    if (!turn_until(kPatience, all_there))
+      throw lab::Failure("not everybody could join " + setting_.recipe.variant);
+    for (std::size_t node = 0; node < nodes_.count(); ++node) {
+      const auto usage = nodes_.process(node).usage();
+      if (!usage) throw lab::Failure(usage.error());
+      nodes_.process(node).reset_peak();
+      evidence_.memory.push_back({.node = nodes_.name(node),
+                                  .before_bytes = usage->resident_bytes,
+                                  .peak_bytes = usage->resident_bytes});
+    }
+  }
+
+  void add_speaker(std::uint32_t room, std::uint32_t speaker, std::size_t node, std::size_t bytes) {
+    speakers_.push_back(std::make_unique<RoomSpeaker>(square_, node % nodes_.count(), room, speaker,
+                                                      bytes, evidence_.sayings));
+  }
+
+  void speak_and_break() {
+    phase("speaking");
+    const Instant begin = now();
+    begin_ = time();
+    const auto& timing = setting_.plan.timing;
+    std::size_t index = 0;
+    for (const auto& speaker : speakers_) {
+      const bool in_loud = speaker->room() == sizes_.loud_room();
+      const Nanos every = in_loud ? sizes_.loud_every : sizes_.says_every;
+      const Nanos until = in_loud ? sizes_.loud_for : timing.load();
+      speak(*speaker, begin + every * static_cast<std::int64_t>(index++) / 5, every, begin + until);
+    }
+    stall(begin);
+    std::unique_ptr<lab::faults::FaultPlan> redis = plan_fault(begin);
+    turn_until(timing.load() + kPatience, [&] { return now() >= begin + timing.load(); });
+    turn_until(kPatience, [&] { return pending_ == 0; });
+    if (!redis) return;
+    for (const auto& record : redis->finish())
+      note_fault(begin_ + record.began, begin_ + record.ended);
+  }
+
+  void speak(RoomSpeaker& speaker, Instant when, Nanos every, Instant until) {
+    if (when >= until) return;
+    loop_.at(when, [this, &speaker, when, every, until] {
+      speaker.say();
+      speak(speaker, when + every, every, until);
+    });
+  }
+
+  void stall(Instant begin) {
+    if (!loud()) return;
+    readers_.back()->read(false);
+    evidence_.stall = {begin_, begin_ + sizes_.loud_for};
+    ++pending_;
+    loop_.at(begin + sizes_.loud_for, [this] {
+      note_memory();
+      evidence_.stall.end = time();
+      readers_.back()->read(true);
+      --pending_;
+    });
+  }
+
+  void note_memory() {
+    std::uint64_t owed = 0;
+    for (const auto& saying : evidence_.sayings)
+      owed += saying.room == sizes_.loud_room() && saying.outcome == Outcome::ok ? sizes_.loud_bytes
+                                                                                 : 0;
+    for (std::size_t node = 0; node < nodes_.count(); ++node) {
+      auto& memory = evidence_.memory[node];
+      const auto on_node = [&](const auto& guest) {
+        return guest->node() % nodes_.count() == node;
+      };
+      memory.connections =
+          static_cast<std::size_t>(std::count_if(readers_.begin(), readers_.end(), on_node) +
+                                   std::count_if(speakers_.begin(), speakers_.end(), on_node));
+      memory.owed_bytes = node == 0 ? owed : 0;
+      if (const auto usage = nodes_.process(node).usage())
+        memory.peak_bytes = usage->peak_resident_bytes;
+    }
+  }
+
+  void note_fault(Nanos from, Nanos to) {
+    evidence_.faults.push_back({from, to});
+    faults_.push_back({setting_.plan.fault, "", setting_.recipe.variant, lab::milliseconds(from),
+                       lab::milliseconds(to), ""});
+  }
+
+  std::unique_ptr<lab::faults::FaultPlan> plan_fault(Instant begin) {
+    const auto& timing = setting_.plan.timing;
+    const auto window = timing.fault_window();
+    if (fault_is(kCut)) {
+      const auto cuts = static_cast<std::int64_t>(sizes_.cuts);
+      for (std::int64_t i = 0; i < cuts; ++i) {
+        ++pending_;
+        loop_.at(begin + window.begin + window.length() * i / cuts, [this, i] { cut(i); });
+      }
+    } else if (fault_is(kNodeKill) || fault_is(kNodePause)) {
+      ++pending_;
+      loop_.at(begin + window.begin, [this] { take_node_away(); });
+      loop_.at(begin + window.end, [this] { bring_node_back(); });
+    } else if (fault_is(kRedisKill) && setting_.recipe.many_nodes) {
+      auto plan = std::make_unique<lab::faults::FaultPlan>(setting_.backends.redis->faults(timing));
+      plan->start(begin);
+      return plan;
+    }
+    return nullptr;
+  }
+
+  /// In turns: a node loses Redis, readers lose their node. What is one node has no Redis to lose.
+  void cut(std::int64_t number) {
+    const Nanos from = time();
+    ++cuts_;
+    if (nodes_.can_cut() && number % 2 == 0) {
+      const std::size_t node = random_.below(nodes_.count());
+      nodes_.cut(node);
+      loop_.after(kCutLasts, [this, node, from] {
+        nodes_.mend(node);
+        note_fault(from, time());
+        --pending_;
+      });
+      return;
+    }
+    const std::size_t first = random_.below(3);
+    for (std::size_t i = first; i < readers_.size(); i += 3) {
+      if (!readers_[i]->record().stalls && !readers_[i]->record().goes_away) readers_[i]->cut();
+    }
+    note_fault(from, time());
+    --pending_;
+  }
+
+  void take_node_away() {
+    away_since_ = time();
+    if (fault_is(kNodePause)) return nodes_.process(victim()).pause();
+    nodes_.kill(victim());
+  }
+
+  void bring_node_back() {
+    if (fault_is(kNodePause)) {
+      nodes_.process(victim()).resume();
+    } else {
+      nodes_.start_again(victim());
+    }
+    wait_for_node();
+  }
+
+  void wait_for_node() {
+    loop_.after(1ms, [this] {
+      if (!nodes_.ready()) return wait_for_node();
+      note_fault(away_since_, time());
+      --pending_;
+    });
+  }
+
+  /// Each speaker says a last thing; when everybody has heard it, everything has been heard.
+  void fall_silent() {
+    phase("falling silent");
+    const auto all_back = [&] {
+      return std::all_of(speakers_.begin(), speakers_.end(),
+                         [](const auto& speaker) { return speaker->joined(); }) &&
+             std::all_of(readers_.begin(), readers_.end(), [](const auto& reader) {
+               return reader->joined() || reader->record().goes_away;
+             });
+    };
+    turn_until(kPatience, all_back);
+    last_words_ = time();
+    for (const auto& speaker : speakers_) speaker->say();
+    const auto heard = [this](const RoomReader& reader, const RoomSpeaker& speaker) {
+      return reader.record().room != speaker.room() || !reader.joined() ||
+             reader.heard_of(speaker.speaker()).value_or(0) + 1 >= speaker.said() ||
+             reader.last_gap() >= last_words_;
+    };
+    const auto all_heard = [&] {
+      return std::all_of(speakers_.begin(), speakers_.end(), [&](const auto& speaker) {
+        return speaker->unanswered() == 0 &&
+               std::all_of(readers_.begin(), readers_.end(),
+                           [&](const auto& reader) { return heard(*reader, *speaker); });
+      });
+    };
+    evidence_.quiet = turn_until(kPatience, all_heard) || silent_since() > kSilent;
+  }
+
+  Nanos silent_since() const {
+    Nanos last{};
+    for (const auto& reader : evidence_.readers) {
+      if (!reader.heard.empty()) last = std::max(last, reader.heard.back().at);
+    }
+    return time() - last;
+  }
+
+  void ask_who_is_there() {
+    phase("asking who is there");
+    const Nanos limit = LeasedPresence::kLease + LeasedPresence::kRenew + 1s;
+    const Nanos since = time();
+    for (std::size_t node = 0; node < nodes_.count(); ++node) {
+      for (std::uint32_t room = 0; room < sizes_.rooms; ++room) ask(node, room, since, limit);
+    }
+  }
+
+  void ask(std::size_t node, std::uint32_t room, Nanos since, Nanos limit) {
+    Presence presence{.node = nodes_.name(node), .room = room, .there = {}, .told = {}, .took = {}};
+    RoomReader* asker = nullptr;
+    for (const auto& reader : readers_) {
+      if (!reader->joined() || reader->record().room != room) continue;
+      presence.there.push_back(reader->record().user);
+      if (reader->node() % nodes_.count() == node) asker = reader.get();
+    }
+    if (!asker) return;
+    std::sort(presence.there.begin(), presence.there.end());
+    do {
+      bool answered = false;
+      asker->ask([&](auto told) {
+        presence.told = std::move(told);
+        answered = true;
+      });
+      turn_until(1s, [&] { return answered; });
+      asker->ask_no_more();
+      presence.took = time() - since;
+    } while (presence.told != presence.there && presence.took < limit && !lab::stop_requested());
+    evidence_.presence.push_back(std::move(presence));
+  }
+
+  void part() {
+    for (const auto& reader : readers_) reader->leave();
+    for (const auto& speaker : speakers_) speaker->go();
+    loop_.turn(1ms);
+  }
+
+  TrialReport judge() {
+    evidence_.nodes = nodes_.count();
+    evidence_.most_message_bytes = std::max(sizes_.bytes, sizes_.loud_bytes);
+    evidence_.silence = sizes_.silence;
+    evidence_.join_limit = sizes_.join_limit;
+    evidence_.try_again = sizes_.try_again;
+    evidence_.lease = LeasedPresence::kLease;
+    evidence_.cuts = fault_is(kCut) || fault_is(kNodeKill) || fault_is(kNodePause);
+    evidence_.kernel_numbers_count = setting_.plan.machine.sanitizers.empty();
+    evidence_.hiccup = hiccups_.worst(square_.zero, now());
+    if (!loud()) evidence_.memory.clear();
+    TrialReport report;
+    report.checks = judge_all(checks(), evidence_);
+    report.faults = faults_;
+    add_guards(report);
+    add_metrics(report);
+    return report;
+  }
+
+  void add_guards(TrialReport& report) const {
+    const auto counts = count(evidence_);
+    report.guards.push_back({"enough was heard", counts.deliveries >= 1000,
+                             fmt::format("{} deliveries", counts.deliveries)});
+    if (evidence_.cuts)
+      report.guards.push_back({"readers lost their connection and came back", counts.cuts_felt > 0,
+                               fmt::format("{} times", counts.cuts_felt)});
+    if (fault_is(kRedisKill) && setting_.recipe.many_nodes) {
+      const auto effect = setting_.backends.redis->effect();
+      report.guards.push_back({"Redis was away", effect.felt, effect.detail});
+    }
+  }
+
+  void add_metrics(TrialReport& report) const {
+    const auto counts = count(evidence_);
+    const auto add = [&](const char* name, Better better, std::uint64_t value) {
+      report.metrics.push_back(one(name, "1", better, static_cast<double>(value)));
+    };
+    add("deliveries", Better::neither, counts.deliveries);
+    add("cuts", Better::neither, cuts_);
+    add("connections_lost", Better::neither, counts.cuts_felt);
+    add("missing_silently", Better::lower, counts.gaps_silent);
+    add("gaps_told", Better::lower, counts.gaps_told);
+    add("duplicates", Better::lower, counts.duplicates);
+    add("reorderings", Better::lower, counts.reorderings);
+    const auto lost = counts.gaps_silent + counts.duplicates + counts.reorderings;
+    if (lost == 0 && counts.deliveries > 0)
+      report.metrics.push_back(
+          one("wrong_share_upper_95", "1", Better::lower, rule_of_three(counts.deliveries)));
+    std::uint64_t grew = 0;
+    for (const auto& node : evidence_.memory)
+      grew = std::max(grew, node.peak_bytes - std::min(node.peak_bytes, node.before_bytes));
+    if (!evidence_.memory.empty())
+      report.metrics.push_back(
+          one("memory_growth_mib", "MiB", Better::lower, static_cast<double>(grew) / 1024 / 1024));
+    report.histograms["delivery"] = delays();
+  }
+
+  Histogram delays() const {
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, Nanos> said;
+    for (const auto& saying : evidence_.sayings)
+      said[{saying.room, saying.speaker, saying.number}] = saying.said;
+    Histogram delays;
+    for (const auto& reader : evidence_.readers) {
+      for (const auto& heard : reader.heard) {
+        const auto found = said.find({heard.room, heard.speaker, heard.number});
+        if (heard.kind == Heard::Kind::message && found != said.end())
+          delays.record(heard.at - found->second);
+      }
+    }
+    return delays;
+  }
+
+  const Setting& setting_;
+  const Sizes& sizes_;
+  EventStream& events_;
+  lab::Random random_;
+  HiccupMeter hiccups_;
+  lab::net::EventLoop loop_;
+  lab::net::ClientCommons commons_{loop_};
+  Nodes nodes_;
+  Ports ports_;
+  Square square_;
+  Evidence evidence_;
+  std::vector<std::unique_ptr<RoomReader>> readers_;
+  std::vector<std::unique_ptr<RoomSpeaker>> speakers_;
+  std::vector<FaultTime> faults_;
+  std::uint64_t cuts_ = 0;
+  int pending_ = 0;  // of what was planned and is not over
+  Nanos begin_{}, away_since_{}, last_words_{};
+};
+
+}  // namespace
+
+TrialReport run_with_fault(const Setting& setting, EventStream& events) {
+  return FaultRun(setting, events).run();
+}
+
+}  // namespace pubsub_fanout
