@@ -80,11 +80,3 @@ BENCHMARK(single_flight_contended)->Threads(1)->Threads(16)->UseRealTime();
 
 }  // namespace
 }  // namespace cache_aside
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("lab_build_type", LAB_BUILD_TYPE);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <thread>
 
-#include "core/subprocess.h"
 #include "domain/seed.h"
 #include "fault_run.h"
 #include "infra/product_repository.h"
@@ -61,24 +59,15 @@ class World : public Session {
   }
 
   std::vector<Limit> limits(int) override {
-    Limit limit{.name = fmt::format("redis-benchmark -c {} -t get -d 64", kClients),
-                .metric = "reads_per_second",
-                .unit = "1/s",
-                .samples = {},
-                .best = {},
-                .ratio = {}};
-    const auto address = backends_.redis->tool_arguments();
-    if (address.empty()) return {};
-    std::vector<std::string> argv{"redis-benchmark"};
-    argv.insert(argv.end(), address.begin(), address.end());
-    const char* const requests = plan_.flags.quick ? "3000" : "20000";
-    for (const char* word : {"-c", "16", "-t", "set,get", "-d", "64", "-n", requests, "--csv"})
-      argv.emplace_back(word);
-    const auto output = lab::run_program(argv, 20s);
-    const double rate = output ? requests_per_second(output->text) : 0;
+    const double rate = lab::backends::redis_benchmark_get(*backends_.redis, kClients,
+                                                           plan_.flags.quick ? 3000 : 20000);
     if (rate <= 0) return {};
-    limit.samples = {rate};
-    return {limit};
+    return {{.name = fmt::format("redis-benchmark -c {} -t get -d 64", kClients),
+             .metric = "reads_per_second",
+             .unit = "1/s",
+             .samples = {rate},
+             .best = {},
+             .ratio = {}}};
   }
 
  private:
@@ -110,15 +99,6 @@ class World : public Session {
       if (recipe.variant == variant.name) return {plan_, backends_, products_, recipe, times_};
     }
     throw lab::Failure("no recipe for variant " + variant.name);
-  }
-
-  /// The second line of redis-benchmark's CSV: "GET","93457.94",…
-  static double requests_per_second(const std::string& csv) {
-    const auto line = csv.find("\"GET\",\"");
-    if (line == std::string::npos) return 0;
-    double rate = 0;
-    std::from_chars(csv.data() + line + 7, csv.data() + csv.size(), rate);
-    return rate;
   }
 
   lab::backends::Backends backends_;

@@ -56,11 +56,3 @@ BENCHMARK(steps)->Arg(1)->Arg(100)->UseRealTime();
 
 }  // namespace
 }  // namespace isolation_matrix
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("lab_build_type", LAB_BUILD_TYPE);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-}
