@@ -32,7 +32,7 @@ class RabbitQueueContract : public ::testing::Test {
   }
 
   /// Another worker's, on a connection of its own.
-  std::unique_ptr<JobQueue> make(QueueRules rules = {.max_stalls = 2}) const {
+  std::unique_ptr<RabbitQueue> make(QueueRules rules = {.max_stalls = 2}) const {
     return std::make_unique<RabbitQueue>(infra::AmqpAddress{.port = broker().port(),
                                                             .user = broker().user(),
                                                             .password = broker().password(),
@@ -243,6 +243,25 @@ TEST_F(RabbitQueueContract, SurvivesTheDeathOfTheBroker) {
     got.insert(job.id);
   }
   EXPECT_EQ(got, (std::set<std::string>{"a", "later"}));
+}
+
+/// Killed while what has expired is on its way from the delay queue.
+TEST_F(RabbitQueueContract, ADelayedJobSurvivesTheDeathOfTheBrokerOnItsWay) {
+  constexpr Nanos kDelay = 200ms;
+  must(make()->prepare(kDelay));
+  std::vector<NewJob> jobs;
+  for (int i = 0; i < 2000; ++i) jobs.push_back({.id = fmt::format("job-{}", i), .delay = kDelay});
+  must(queue->enqueue(jobs));
+  const auto arrived = [&] { return must(queue->counts())[JobState::waiting]; };
+  ASSERT_TRUE(eventually(10s, [&] { return arrived() > 0; }));
+  must(broker().restart());
+  std::set<std::string> got;
+  while (got.size() < jobs.size()) {
+    const auto claimed = claim(*queue, 100, 20s);
+    ASSERT_FALSE(claimed.empty()) << got.size() << " of " << jobs.size();
+    for (const auto& job : claimed) got.insert(job.id);
+    must(queue->complete(receipts(claimed)));
+  }
 }
 
 TEST_F(RabbitQueueContract, SaysWhatItCannotDo) {

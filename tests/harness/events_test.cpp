@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "temporary_folder.h"
+#include "test_support.h"
 
 namespace lab::harness {
 namespace {
@@ -68,7 +68,7 @@ TEST(EventStream, TellsEveryReaderInOrderOfTime) {
 }
 
 TEST(EventFile, WritesALineOfJsonForEachEvent) {
-  const TemporaryFolder folder;
+  const test::TestFolder folder;
   EventFile file(folder.path() / "events.ndjson");
   file.on(fault_event());
   file.on({"note",
@@ -104,7 +104,7 @@ TEST(EventFile, NoticesAFullDevice) {
 
 /// A limit on the size of files stands in for a disk that fills up in the middle of a line.
 TEST(EventFile, KeepsOnlyWholeLinesWhenTheDiskFillsUp) {
-  const TemporaryFolder folder;
+  const test::TestFolder folder;
   const auto path = folder.path() / "events.ndjson";
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);

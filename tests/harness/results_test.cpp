@@ -19,7 +19,7 @@
 
 #include "harness/files.h"
 #include "sample_result.h"
-#include "temporary_folder.h"
+#include "test_support.h"
 
 namespace lab::harness {
 namespace {
@@ -40,7 +40,7 @@ std::string text_of(const fs::path& file) {
 enum class Answer { valid, invalid, cannot_ask };
 
 Answer validate(const std::string& text, const char* redirection = "") {
-  const TemporaryFolder folder;
+  const test::TestFolder folder;
   const fs::path file = folder.path() / "result.json";
   std::ofstream(file) << text;
   const std::string arguments =
@@ -204,7 +204,7 @@ TEST(GoogleBenchmarkJson, GivesAnErrorInPlaceOfASpeedWithoutRank) {
 // ---- files -----------------------------------------------------------------------------------
 
 TEST(ResultFiles, AreWrittenWhole) {
-  const TemporaryFolder folder;
+  const test::TestFolder folder;
   const RunResult result = sample_result();
   ASSERT_TRUE(write_result_files(result, folder.path()));
   EXPECT_EQ(text_of(folder.path() / "result.json"), to_json(result) + '\n');
@@ -219,7 +219,7 @@ TEST(ResultFiles, AreWrittenWhole) {
 }
 
 TEST(ResultFiles, ReplaceOlderOnes) {
-  const TemporaryFolder folder;
+  const test::TestFolder folder;
   std::ofstream(folder.path() / "result.json") << "old";
   ASSERT_TRUE(write_result_files(sample_result(), folder.path()));
   EXPECT_THAT(text_of(folder.path() / "result.json"), HasSubstr("lab.result/1"));
@@ -246,7 +246,7 @@ class SmallDisk {
   const fs::path& path() const { return folder_.path(); }
 
  private:
-  TemporaryFolder folder_;
+  test::TestFolder folder_;
   bool mounted_;
 };
 
@@ -264,7 +264,7 @@ TEST(ResultFiles, LeaveNoHalfFileOnAFullDisk) {
 }
 
 TEST(ResultFolder, IsMadeAndLinkedAsTheLatest) {
-  const TemporaryFolder results;
+  const test::TestFolder results;
   const auto first = make_result_folder(results.path(), "cache-aside", "0123abc+", 7);
   const auto second = make_result_folder(results.path(), "cache-aside", "0123abc+", 7);
   ASSERT_TRUE(first);

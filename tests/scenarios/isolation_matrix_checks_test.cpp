@@ -2,9 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <map>
 #include <set>
 
@@ -13,6 +11,7 @@
 #include "judge/list_append.h"
 #include "list_load.h"
 #include "player.h"
+#include "test_support.h"
 #include "variants/sqlite.h"
 #include "workload.h"
 
@@ -308,18 +307,11 @@ TEST(Expectations, ThatCannotBeReadSaySo) {
 class OnSqlite : public testing::Test {
  protected:
   OnSqlite() {
-    std::string pattern = std::filesystem::temp_directory_path() / "isolation-test-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
     lab::infra::SqlAddress address;
     address.path = folder_ / "accounts.sqlite";
     sql_ = lab::infra::connect_sql(address);
     (void)sql_->run("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)");
   }
-  ~OnSqlite() override {
-    sql_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
   Player player() {
     std::vector<std::unique_ptr<lab::infra::SqlConnection>> transactions;
     for (std::size_t i = 0; i < kTransactions; ++i)
@@ -327,7 +319,7 @@ class OnSqlite : public testing::Test {
     return {std::move(transactions), std::move(sql_->acquire().value()), ""};
   }
 
-  std::filesystem::path folder_;
+  lab::test::TestFolder folder_;  // outlives what lies in it
   std::unique_ptr<lab::infra::Sql> sql_;
 };
 

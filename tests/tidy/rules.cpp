@@ -84,12 +84,14 @@ const std::map<std::string, std::set<std::string>>& doors() {
       {"harness", {"core"}},
       {"judge", {"core"}},
       {"actors", {"core", "harness"}},
+      {"net", {"core", "domain", "infra", "harness", "actors"}},
       {"queue", {"core", "domain", "infra"}},
       {"backends",
-       {"core", "domain", "infra", "servers", "faults", "harness", "judge", "actors", "queue"}},
+       {"core", "domain", "infra", "servers", "faults", "harness", "judge", "actors", "net",
+        "queue"}},
       {"cli",
-       {"core", "domain", "infra", "servers", "faults", "harness", "judge", "actors", "queue",
-        "backends"}},
+       {"core", "domain", "infra", "servers", "faults", "harness", "judge", "actors", "net",
+        "queue", "backends"}},
   };
   return open;
 }
@@ -145,7 +147,7 @@ void append(Complaints& all, Complaints more) {
 /// Where the include may be meant to lead; the compiler knows, this only has to find every candidate.
 std::vector<std::string> targets(const File& file, const std::string& include,
                                  const std::set<std::string>& scenarios) {
-  std::vector<std::string> paths{"common/" + include,
+  std::vector<std::string> paths{"common/" + include, "tests/" + include,
                                  (fs::path(file.path).parent_path() / include).lexically_normal()};
   for (const auto& scenario : scenarios) paths.push_back("scenarios/" + scenario + "/" + include);
   return paths;

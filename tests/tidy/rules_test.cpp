@@ -132,12 +132,16 @@ TEST(DeadFiles, AreThoseThatNobodyCompilesOrIncludes) {
                           "common/core/old.cpp: is not in the build"));
 }
 
-TEST(DeadFiles, AreNotThoseIncludedFromTheirOwnFolder) {
+TEST(DeadFiles, AreNotThoseIncludedFromTheirOwnFolderOrFromOneThatIsSearched) {
   const Files files{{"tests/infra/helper.h", ""},
+                    {"tests/support.h", ""},
+                    {"tests/infra/main.cpp", include("support.h")},
                     {"tests/infra/a.cpp", include("helper.h")},
                     {"scenarios/cache/checks.h", ""},
                     {"tests/scenarios/b.cpp", include("checks.h")}};
-  EXPECT_THAT(check_no_dead_file(files, {"tests/infra/a.cpp", "tests/scenarios/b.cpp"}), IsEmpty());
+  EXPECT_THAT(check_no_dead_file(
+                  files, {"tests/infra/a.cpp", "tests/infra/main.cpp", "tests/scenarios/b.cpp"}),
+              IsEmpty());
 }
 
 TEST(Words, ThatPutOffWorkAreForbidden) {

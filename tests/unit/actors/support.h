@@ -1,29 +1,14 @@
 #pragma once
 // What the tests of actors share.
 
-#include <gtest/gtest.h>
+#include <sys/types.h>
 
-#include <filesystem>
-#include <functional>
-#include <string>
-
-#include "core/clock.h"
+#include "test_support.h"
 
 namespace lab::actors::test {
 
-/// A new folder under /tmp, removed with all that is in it.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// Is it true before the time is up?
-bool eventually(Nanos limit, const std::function<bool()>& condition);
+using lab::test::eventually;
+using lab::test::TestFolder;
 
 /// Neither running nor stopped: gone, or dead and not yet reaped by whoever inherited it.
 bool is_gone(pid_t pid);

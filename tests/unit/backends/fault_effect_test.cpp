@@ -38,6 +38,18 @@ TEST_P(FaultEffects, IsNotSeenWhenItDoesNot) {
   EXPECT_FALSE(opened.redis->effect().felt);
 }
 
+TEST_P(FaultEffects, OfAnEarlierFaultSaysNothingOfTheNext) {
+  auto plan = plan_with(GetParam());
+  const auto opened = open(plan, events_, {.redis = true});
+  {
+    faults::FaultPlan first(opened.redis->faults(plan.timing));
+    first.start(now());
+    first.finish();
+  }
+  const faults::FaultPlan next(opened.redis->faults(plan.timing));
+  EXPECT_FALSE(opened.redis->effect().felt) << opened.redis->effect().detail;
+}
+
 INSTANTIATE_TEST_SUITE_P(Faults, FaultEffects,
                          testing::Values("redis-kill", "redis-pause", "redis-old-dump"));
 

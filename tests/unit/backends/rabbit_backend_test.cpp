@@ -1,9 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "backends/backends.h"
 #include "servers/server.h"
+#include "test_support.h"
 
 namespace lab::backends {
 namespace {
@@ -12,11 +11,7 @@ using namespace std::chrono_literals;
 
 class Rabbit : public testing::Test {
  protected:
-  void SetUp() override {
-    if (!servers::find_rabbitmq().program.empty()) return;
-    if (std::getenv("CI") != nullptr) FAIL() << "rabbitmq is missing";
-    GTEST_SKIP() << "rabbitmq is not installed";
-  }
+  void SetUp() override { LAB_NEEDS(servers::find_rabbitmq()); }
 
   harness::RunPlan plan_with(const std::string& fault, const std::string& url = {}) {
     harness::RunPlan plan;

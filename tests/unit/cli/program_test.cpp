@@ -1,11 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "core/subprocess.h"
+#include "test_support.h"
 
 namespace lab {
 namespace {
@@ -28,7 +28,8 @@ Said lab(const std::string& words) {
 }
 
 TEST(LabProgram, HelpIsAResultAndEndsInAnExample) {
-  for (const char* command : {"list", "doctor", "run", "profile", "judge", "test", "docs"}) {
+  for (const char* command :
+       {"list", "doctor", "run", "serve-variant", "profile", "judge", "test", "docs"}) {
     const Said said = lab(std::string(command) + " --help");
     EXPECT_EQ(said.status, 0) << command;
     EXPECT_THAT(said.out, HasSubstr(std::string("Example: ./lab ") + command));
@@ -54,7 +55,8 @@ TEST(LabProgram, AMistypedFlagIsAUsageError) {
 }
 
 TEST(LabProgram, AMistypedScenarioGetsTheNearestOne) {
-  for (const char* command : {"run cache-asid --quick", "profile cache_asid --variant x"}) {
+  for (const char* command : {"run cache-asid --quick", "profile cache_asid --variant x",
+                              "serve-variant cache-asid --variant x"}) {
     const Said said = lab(command);
     EXPECT_EQ(said.status, 2) << command;
     EXPECT_THAT(said.err, HasSubstr("no scenario cache"));
@@ -65,20 +67,19 @@ TEST(LabProgram, AMistypedScenarioGetsTheNearestOne) {
 class Docs : public testing::Test {
  protected:
   Docs() {
-    std::string name = std::filesystem::temp_directory_path() / "lab-docs-XXXXXX";
-    root_ = mkdtemp(name.data());
     std::filesystem::create_directories(root_ / "docs/guide");
     write("a.h", "int a();\n");
     write("docs/guide/page.md", "<!-- code: a.h -->\n<!-- /code -->\n");
   }
-  ~Docs() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
     std::ofstream(root_ / path) << text;
   }
-  Said docs(const std::string& flags) { return lab("docs " + flags + " --root " + root_.string()); }
+  Said docs(const std::string& flags) {
+    return lab("docs " + flags + " --root " + root_.path().string());
+  }
 
-  std::filesystem::path root_;
+  const test::TestFolder root_;
 };
 
 TEST_F(Docs, CheckNamesWhatIsOutOfDateAndChangesNothing) {

@@ -89,6 +89,13 @@ class Refreshing : public testing::Test {
   std::map<std::string, std::string> files_{{"a.h", "int a() {\n  return 1;\n}\nint b();\n"}};
 };
 
+TEST_F(Refreshing, ATextIsShownAsText) {
+  files_["cpu.profile.txt"] = "Total: 3 samples\n";
+  const auto document = renewed("<!-- code: cpu.profile.txt -->\n<!-- /code -->\n");
+  ASSERT_TRUE(document) << document.error().message;
+  EXPECT_THAT(document->text, HasSubstr("```text\nTotal: 3 samples\n```\n"));
+}
+
 TEST_F(Refreshing, PutsTheSourceBetweenTheMarks) {
   const auto document =
       renewed("before\n<!-- code: a.h from=\"int a\" -->\nold\n<!-- /code -->\nafter\n");

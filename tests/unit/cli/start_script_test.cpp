@@ -2,13 +2,12 @@
 // and what it hands over. That the real packages are the right ones, CI sees on bare systems.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "core/subprocess.h"
+#include "test_support.h"
 
 namespace lab {
 namespace {
@@ -21,8 +20,6 @@ using testing::Not;
 class StartScript : public testing::Test {
  protected:
   StartScript() {
-    std::string name = fs::temp_directory_path() / "lab-start-XXXXXX";
-    root_ = mkdtemp(name.data());
     fs::create_directories(root_ / "stand-ins");
     fs::create_directories(root_ / "build/release/bin");
     fs::copy_file(LAB_START_SCRIPT, root_ / "lab");
@@ -33,11 +30,9 @@ class StartScript : public testing::Test {
     stand_in("apt-get", "echo 'apt-get was called' >&2; exit 1");
     all_is_installed();
   }
-  ~StartScript() override { fs::remove_all(root_); }
 
   void SetUp() override {
-    std::ifstream file("/etc/os-release");
-    const std::string system(std::istreambuf_iterator<char>(file), {});
+    const std::string system = test::text_of("/etc/os-release");
     const bool known = system.find("ID=debian") != std::string::npos ||
                        system.find("ID=ubuntu") != std::string::npos;
     if (!known) GTEST_SKIP() << "the script knows no packages of this system";
@@ -70,11 +65,10 @@ class StartScript : public testing::Test {
     ASSERT_TRUE(output) << output.error().message;
     status_ = output->exit_status;
     out_ = output->text;
-    std::ifstream file(root_ / "err");
-    err_.assign(std::istreambuf_iterator<char>(file), {});
+    err_ = test::text_of(root_ / "err");
   }
 
-  fs::path root_;
+  const test::TestFolder root_;
   int status_ = -1;
   std::string out_, err_;
 };

@@ -19,7 +19,7 @@ TEST(Email, OthersAreInvalid) {
         std::string("ada@example"), std::string("ada@.com"), std::string("ada@example."),
         std::string("a da@example.com"), std::string("Ada@example.com"),
         std::string("ad\xc3\xa4@example.com"), std::string("a\0@example.com", 14),
-        std::string(250, 'a') + "@b.de"}) {
+        std::string(250, 'a').append("@b.de")}) {
     const auto checked = check_email(email);
     ASSERT_FALSE(checked) << email;
     EXPECT_EQ(checked.error().code, ErrorCode::invalid);

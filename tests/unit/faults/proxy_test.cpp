@@ -6,12 +6,12 @@
 
 #include <atomic>
 #include <cerrno>
-#include <filesystem>
 #include <future>
 #include <numeric>
 
 #include "core/random.h"
 #include "peers.h"
+#include "test_support.h"
 
 namespace lab::faults {
 namespace {
@@ -38,29 +38,16 @@ std::string through_echo(Peer& peer, const std::string& bytes) {
   return received;
 }
 
-/// A folder for Unix sockets.
-class SocketFolder {
- public:
-  SocketFolder() {
-    char name[] = "/tmp/lab-proxy-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~SocketFolder() { std::filesystem::remove_all(path_); }
-  std::string operator()(const char* name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 struct Kinds {
   bool listen_unix, upstream_unix;
 };
 
 class FaultProxyOverBoth : public ::testing::TestWithParam<Kinds> {
  protected:
-  SocketFolder folder;
-  TestServer server{echo, GetParam().upstream_unix ? folder("server") : ""};
-  FaultProxy proxy{{server.endpoint(), GetParam().listen_unix ? folder("proxy") : "", 1}};
+  lab::test::TestFolder folder;
+  TestServer server{echo, GetParam().upstream_unix ? (folder / "server").string() : ""};
+  FaultProxy proxy{
+      {server.endpoint(), GetParam().listen_unix ? (folder / "proxy").string() : "", 1}};
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, FaultProxyOverBoth,
@@ -278,8 +265,8 @@ TEST(FaultProxy, DestructionEndsOpenConnections) {
 }
 
 TEST(FaultProxy, AnUpstreamThatIsNotThereResetsTheClient) {
-  SocketFolder folder;
-  FaultProxy proxy({{.unix_socket = folder("nobody")}, "", 1});
+  lab::test::TestFolder folder;
+  FaultProxy proxy({{.unix_socket = (folder / "nobody").string()}, "", 1});
   Peer peer(proxy.endpoint());
   EXPECT_EQ(peer.receive(1), "");
   EXPECT_EQ(peer.last_error(), ECONNRESET);

@@ -1,17 +1,16 @@
 // `lab judge` as it is typed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include <nlohmann/json.hpp>
 
 #include "core/subprocess.h"
 #include "judge/json_lines.h"
 #include "simulator.h"
+#include "test_support.h"
 
 namespace lab::judge {
 namespace {
@@ -26,27 +25,18 @@ struct Said {
 
 class Judge : public testing::Test {
  protected:
-  Judge() {
-    std::string name = std::filesystem::temp_directory_path() / "lab-judge-XXXXXX";
-    folder_ = mkdtemp(name.data());
-  }
-  ~Judge() override { std::filesystem::remove_all(folder_); }
-
   std::string file(const std::string& name) const { return folder_ / name; }
   void write(const std::string& text) { std::ofstream(file("history.jsonl")) << text; }
-  std::string text_of(const std::string& name) const {
-    std::ifstream stream(file(name));
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
+  std::string text_of(const std::string& name) const { return test::text_of(file(name)); }
 
   Said judge(const std::string& words) {
     const std::string command =
-        "cd " + folder_.string() + " && " + LAB_PROGRAM + " judge " + words + " 2>err";
+        "cd " + folder_.path().string() + " && " + LAB_PROGRAM + " judge " + words + " 2>err";
     const auto out = run_program({"sh", "-c", command}, 60s);
     return out ? Said{out->exit_status, out->text, text_of("err")} : Said{};
   }
 
-  std::filesystem::path folder_;
+  const test::TestFolder folder_;
 };
 
 const std::string kSkew = R"({"process":1,"invoked":1,"returned":5,"outcome":"ok",)"

@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -63,41 +63,11 @@ std::string readable_address(const std::string& hexadecimal) {
 
 }  // namespace
 
-bool eventually(Nanos limit, const std::function<bool()>& condition) {
-  const auto give_up = now() + limit;
-  while (!condition()) {
-    if (now() > give_up) return false;
-    ::usleep(2000);
-  }
-  return true;
-}
-
 std::string ask(const fs::path& socket, const std::string& bytes, Nanos limit) {
   auto wire = Wire::open(socket, limit);
   if (!wire || !wire->send(bytes)) return {};
   const auto line = wire->receive_line();
   return line ? *line : std::string{};
-}
-
-TestFolder::TestFolder() {
-  char name[] = "/tmp/lt-XXXXXX";
-  path_ = ::mkdtemp(name);
-  ::chmod(name, 0755);  // servers may run as another user
-}
-
-TestFolder::~TestFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-std::vector<std::string> TestFolder::names() const {
-  std::vector<std::string> all;
-  std::error_code error;
-  for (fs::directory_iterator entry(path_, error), end; !error && entry != end;
-       entry.increment(error)) {
-    all.push_back(entry->path().filename().string());
-  }
-  return all;
 }
 
 Variable::Variable(std::string name, const std::string& value) : name_(std::move(name)) {

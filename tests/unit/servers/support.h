@@ -1,54 +1,27 @@
 #pragma once
-// What the tests of servers share: skipping, programs, and looking at the machine from outside.
+// What the tests of servers share: programs, and looking at the machine from outside.
 
-#include <gtest/gtest.h>
 #include <sys/types.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/result.h"
 #include "servers/server.h"
-
-/// A server that is not installed skips the test, but fails it in CI, where nothing may be missing.
-#define LAB_NEEDS(installed)                                                       \
-  if ((installed).program.empty()) {                                               \
-    if (std::getenv("CI") != nullptr) FAIL() << (installed).kind << " is missing"; \
-    GTEST_SKIP() << (installed).kind << " is not installed";                       \
-  }
+#include "test_support.h"
 
 namespace lab::servers::test {
 
 namespace fs = std::filesystem;
 
-/// The value, or an exception with the error's text, which fails the test.
-template <class T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(describe(result.error()));
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-/// Is it true before the time is up? Looks every two milliseconds.
-bool eventually(Nanos limit, const std::function<bool()>& condition);
+using lab::test::eventually;
+using lab::test::must;
+using lab::test::TestFolder;
 
 /// Sends the bytes to a Unix socket and receives once; empty when nothing came within the limit.
 std::string ask(const fs::path& socket, const std::string& bytes, Nanos limit = 5s);
-
-/// A new folder under /tmp, removed with all that is in it.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  const fs::path& path() const { return path_; }
-  std::vector<std::string> names() const;  // what lies in it
-
- private:
-  fs::path path_;
-};
 
 /// Sets an environment variable for as long as it lives.
 class Variable {

@@ -1,0 +1,352 @@
+// The checks of thread_pools on hand-written evidence that must hold, must break, or tells nothing.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checks.h"
+#include "workload.h"
+
+namespace thread_pools {
+namespace {
+
+using lab::harness::CheckResult;
+using lab::harness::Verdict;
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kMs = 1'000'000;
+
+/// Accepted at `at`, ran for a while from then on.
+TaskTrace ran(std::int64_t at) {
+  return {.invoked = at,
+          .returned = at + 1,
+          .began = at + 2,
+          .ended = at + 10,
+          .runs = 1,
+          .accepted = true};
+}
+
+TaskTrace accepted_only(std::int64_t at) {
+  return {.invoked = at, .returned = at + 1, .accepted = true};
+}
+
+TaskTrace rejected(std::int64_t at) {
+  return {.invoked = at, .returned = at + 1};
+}
+
+TaskTrace given_back(std::int64_t at) {
+  TaskTrace task = accepted_only(at);
+  task.given_back = true;
+  return task;
+}
+
+ScriptEvidence played(const std::string& script, std::vector<TaskTrace> tasks) {
+  ScriptEvidence evidence;
+  evidence.script = script;
+  evidence.size = {.workers = 1, .queue_limit = 2};
+  evidence.tasks = std::move(tasks);
+  evidence.how = Shutdown::drain;
+  evidence.shutdown_began = 1'000;
+  evidence.shutdown_ended = 2'000;
+  return evidence;
+}
+
+/// A variant that did everything right.
+Evidence good() {
+  Evidence evidence{.variant = "pool", .fault = kBurst, .scripts = {}};
+  for (const auto& script : scripts())
+    evidence.scripts.push_back(played(script, {ran(10), ran(20)}));
+  for (auto& script : evidence.scripts) {
+    if (script.script == kNested) script.nested_done = true;
+    if (script.script == kExceptions) script.futures_kept = 9;
+    if (script.script == kCloseGiveBack) {
+      script.how = Shutdown::give_back;
+      script.tasks.push_back(given_back(30));
+    }
+    if (script.script != kLogins) continue;
+    script.one_hash = 5ms;
+    script.hiccup = 1ms;
+    for (std::size_t i = 0; i < 100; ++i)
+      script.bystanders.push_back({static_cast<std::int64_t>(i) * kMs, 200'000, 0});
+  }
+  return evidence;
+}
+
+ScriptEvidence& script(Evidence& evidence, const std::string& name) {
+  for (auto& each : evidence.scripts) {
+    if (each.script == name) return each;
+  }
+  throw std::logic_error("no script " + name);
+}
+
+CheckResult judge(const char* check, const Evidence& evidence) {
+  for (const auto& each : checks()) {
+    if (each.name == check) return each.judge(evidence).value_or(CheckResult{});
+  }
+  throw std::logic_error("no check");
+}
+
+Verdict verdict(const char* check, const Evidence& evidence) {
+  return judge(check, evidence).verdict;
+}
+
+Stuck stuck(std::size_t waiting, std::size_t running) {
+  return {.since = 10ms,
+          .at = 500ms,
+          .waiting = waiting,
+          .running = running,
+          .doing = "shutdown(drain)",
+          .waits = "work",
+          .freed_by_a_bell = 12us};
+}
+
+TEST(ThreadPoolChecks, AGoodVariantHoldsEveryCheck) {
+  for (const auto& check : checks()) {
+    const auto result = check.judge(good());
+    ASSERT_TRUE(result) << check.name;
+    EXPECT_EQ(result->verdict, Verdict::holds) << check.name << ": " << result->witness;
+    EXPECT_GT(result->examined, 0U) << check.name;
+  }
+}
+
+TEST(ThreadPoolChecks, WithoutEvidenceNothingIsGreen) {
+  for (const auto& check : checks())
+    EXPECT_EQ(verdict(check.name.c_str(), Evidence{}), Verdict::inconclusive) << check.name;
+}
+
+// ---- accepted-runs-once ----------------------------------------------------------------------
+
+void expect_wrong_books(TaskTrace task, const char* why) {
+  Evidence evidence = good();
+  script(evidence, kCrowd).tasks.push_back(task);
+  const auto result = judge(kRunsOnce, evidence);
+  EXPECT_EQ(result.verdict, Verdict::violated) << why;
+  EXPECT_THAT(result.witness, HasSubstr(why));
+}
+
+TEST(RunsOnce, EachWayToMakeWrongBooksIsSeen) {
+  expect_wrong_books(accepted_only(30), "neither ran nor came back");
+  expect_wrong_books(given_back(30), "was to drain");
+
+  TaskTrace twice = ran(30);
+  twice.runs = 2;
+  expect_wrong_books(twice, "ran 2 times");
+
+  TaskTrace both = ran(30);
+  both.given_back = true;
+  expect_wrong_books(both, "was given back as not begun");
+
+  TaskTrace unwanted = ran(30);
+  unwanted.accepted = false;
+  expect_wrong_books(unwanted, "was rejected");
+
+  TaskTrace unfinished = ran(30);
+  unfinished.ended = kNever;
+  expect_wrong_books(unfinished, "has not ended");
+
+  TaskTrace late = ran(30);
+  late.ended = 3'000;
+  expect_wrong_books(late, "after shutdown() had returned");
+}
+
+TEST(RunsOnce, ARejectedTaskIsInNeitherColumn) {
+  Evidence evidence = good();
+  script(evidence, kCrowd).tasks.push_back(rejected(1'500));
+  EXPECT_EQ(verdict(kRunsOnce, evidence), Verdict::holds);
+}
+
+TEST(RunsOnce, AProcessThatDiedTookItsTasksAlong) {
+  Evidence evidence = good();
+  script(evidence, kLogins).death = "was ended by signal 6";
+  EXPECT_EQ(verdict(kRunsOnce, evidence), Verdict::violated);
+}
+
+// ---- no-lost-wake-up, nested-wait-ends -------------------------------------------------------
+
+TEST(NoLostWakeUp, ATaskThatWaitsWhileNobodyWorksIsAccused) {
+  Evidence evidence = good();
+  script(evidence, kWakeUps).stuck = stuck(1, 0);
+  const auto result = judge(kNoLostWakeUp, evidence);
+  EXPECT_EQ(result.verdict, Verdict::violated);
+  EXPECT_THAT(result.witness, HasSubstr("0 tasks run, 1 wait"));
+  EXPECT_THAT(result.witness, HasSubstr("12 us later a waiting one began"));
+}
+
+TEST(NoLostWakeUp, AShutdownThatNobodyHearsIsOneToo) {
+  Evidence evidence = good();
+  script(evidence, kCloseDrain).stuck = stuck(0, 0);
+  EXPECT_EQ(verdict(kNoLostWakeUp, evidence), Verdict::violated);
+}
+
+TEST(NoLostWakeUp, AHangInsideATaskProvesNothing) {
+  Evidence evidence = good();
+  script(evidence, kLogins).stuck = stuck(3, 1);
+  EXPECT_EQ(verdict(kNoLostWakeUp, evidence), Verdict::inconclusive);
+}
+
+TEST(NestedWaitEnds, ADeadlockIsAccusedOfNothingElse) {
+  Evidence evidence = good();
+  script(evidence, kNested).stuck = stuck(0, 1);
+  script(evidence, kNested).nested_done = false;
+  EXPECT_EQ(verdict(kNestedWaitEnds, evidence), Verdict::violated);
+  EXPECT_EQ(verdict(kNoLostWakeUp, evidence), Verdict::holds);
+}
+
+TEST(NestedWaitEnds, AWaitThatReturnsTooEarlyIsAccused) {
+  Evidence evidence = good();
+  script(evidence, kNested).nested_done = false;
+  EXPECT_EQ(verdict(kNestedWaitEnds, evidence), Verdict::violated);
+}
+
+// ---- queue-bounded ---------------------------------------------------------------------------
+
+/// Accepted one after the other, and none ends before 900.
+std::vector<TaskTrace> crowd(std::size_t tasks) {
+  std::vector<TaskTrace> all;
+  for (std::size_t i = 0; i < tasks; ++i) {
+    TaskTrace task = ran(static_cast<std::int64_t>(i) * 10);
+    task.began = 900;
+    task.ended = 901;
+    all.push_back(task);
+  }
+  return all;
+}
+
+TEST(Bounded, WorkersAndQueueMayBeFullAndNoFuller) {
+  Evidence evidence = good();
+  script(evidence, kCrowd).tasks = crowd(3);
+  EXPECT_EQ(verdict(kBounded, evidence), Verdict::holds);
+  script(evidence, kCrowd).tasks = crowd(4);
+  const auto result = judge(kBounded, evidence);
+  EXPECT_EQ(result.verdict, Verdict::violated);
+  EXPECT_THAT(result.witness, HasSubstr("4 tasks were accepted and unfinished at once"));
+}
+
+TEST(Bounded, OnlyAFullPoolTurnsAway) {
+  Evidence evidence = good();
+  auto& tasks = script(evidence, kCrowd).tasks;
+  tasks = crowd(2);
+  tasks.push_back(rejected(500));
+  EXPECT_EQ(verdict(kBounded, evidence), Verdict::holds);
+  tasks = crowd(1);
+  tasks.push_back(rejected(500));
+  EXPECT_EQ(verdict(kBounded, evidence), Verdict::violated);
+}
+
+TEST(Bounded, AClosingPoolMayTurnAwayAtAnyTime) {
+  Evidence evidence = good();
+  script(evidence, kCrowd).tasks.push_back(rejected(1'000));
+  EXPECT_EQ(verdict(kBounded, evidence), Verdict::holds);
+}
+
+TEST(Bounded, ATaskThatEndsBeforeItsSubmitReturnsIsNotCountedTwice) {
+  Evidence evidence = good();
+  TaskTrace quick = ran(30);
+  quick.returned = 100;
+  script(evidence, kCrowd).tasks = {quick, quick, quick, quick, quick};
+  EXPECT_EQ(verdict(kBounded, evidence), Verdict::holds);
+}
+
+// ---- exception-reaches-its-future ------------------------------------------------------------
+
+TEST(ExceptionArrives, AWrongFutureIsAccused) {
+  Evidence evidence = good();
+  script(evidence, kExceptions).futures_wrong = 1;
+  EXPECT_EQ(verdict(kExceptionArrives, evidence), Verdict::violated);
+}
+
+TEST(ExceptionArrives, AnOwnerWhoIsNotToldIsSeen) {
+  Evidence evidence = good();
+  TaskTrace thrown = ran(30);
+  thrown.threw = true;
+  script(evidence, kLogins).tasks.push_back(thrown);
+  EXPECT_EQ(verdict(kExceptionArrives, evidence), Verdict::violated);
+  script(evidence, kLogins).tasks.back().failures = 1;
+  EXPECT_EQ(verdict(kExceptionArrives, evidence), Verdict::holds);
+}
+
+TEST(ExceptionArrives, AProcessThatAnExceptionEndedIsAccused) {
+  Evidence evidence = good();
+  script(evidence, kExceptions).death = "was ended by signal 6";
+  EXPECT_EQ(verdict(kExceptionArrives, evidence), Verdict::violated);
+}
+
+// ---- nothing-after-shutdown ------------------------------------------------------------------
+
+TEST(NothingAfter, WhatEndsLateBeginsLateOrNeverEndsIsSeen) {
+  for (const std::int64_t ended : {std::int64_t{2'001}, kNever}) {
+    Evidence evidence = good();
+    TaskTrace late = ran(30);
+    late.ended = ended;
+    script(evidence, kCloseDrain).tasks.push_back(late);
+    EXPECT_EQ(verdict(kNothingAfter, evidence), Verdict::violated) << ended;
+  }
+}
+
+TEST(NothingAfter, AShutdownThatDidNotReturnProvesNothing) {
+  Evidence evidence = good();
+  script(evidence, kCloseGiveBack).shutdown_ended = kNever;
+  EXPECT_EQ(verdict(kNothingAfter, evidence), Verdict::inconclusive);
+}
+
+// ---- bystander-not-frozen --------------------------------------------------------------------
+
+TEST(NotFrozen, OneHashMoreThanTheSchedulerTookIsTheBound) {
+  Evidence evidence = good();
+  auto& logins = script(evidence, kLogins);
+  for (std::size_t i = 0; i < 2; ++i) logins.bystanders[i].latency = 6 * kMs;
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::holds);
+  for (std::size_t i = 0; i < 2; ++i) logins.bystanders[i].latency = 6 * kMs + 1;
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::violated);
+  logins.hiccup = 30ms;  // the machine's doing
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::holds);
+  logins.hiccup = 1ms;
+  for (std::size_t i = 0; i < 2; ++i) logins.bystanders[i].no_core = 1;  // the other threads' doing
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::holds);
+}
+
+TEST(NotFrozen, OneOfAHundredMayWait) {
+  Evidence evidence = good();
+  script(evidence, kLogins).bystanders[7].latency = 900 * kMs;
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::holds);
+}
+
+TEST(NotFrozen, FewRequestsHaveNoPercentile) {
+  Evidence evidence = good();
+  script(evidence, kLogins).bystanders.resize(kFewestPings - 1);
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::inconclusive);
+}
+
+// ---- on its way between processes ------------------------------------------------------------
+
+TEST(ThreadPoolEvidence, SurvivesItsWayToTheRun) {
+  ScriptEvidence sent = played(kCrowd, {ran(10), rejected(20), given_back(30)});
+  sent.bystanders = {{1, 2, 3}};
+  sent.stuck = stuck(4, 5);
+  sent.nested_done = false;
+  const ScriptEvidence got = evidence_from_json(to_json(sent));
+  ASSERT_EQ(got.tasks.size(), 3U);
+  EXPECT_EQ(got.tasks[0].ended, 20);
+  EXPECT_EQ(got.tasks[1].accepted, false);
+  EXPECT_EQ(got.tasks[2].given_back, true);
+  EXPECT_EQ(got.bystanders[0].latency, 2);
+  EXPECT_EQ(got.bystanders[0].no_core, 3);
+  EXPECT_EQ(got.stuck->waiting, 4U);
+  EXPECT_EQ(got.stuck->freed_by_a_bell, 12us);
+  EXPECT_EQ(got.nested_done, false);
+  EXPECT_EQ(got.how, Shutdown::drain);
+}
+
+TEST(ThreadPoolOrders, SurviveTheirWayToTheProcess) {
+  Orders sent{.variant = "pool", .script = kNested, .fault = kBlocking};
+  sent.size = {.workers = 3, .queue_limit = 5};
+  sent.patience = 7ms;
+  const Orders got = orders_from_json(to_json(sent));
+  EXPECT_EQ(got.script, kNested);
+  EXPECT_EQ(got.size.workers, 3U);
+  EXPECT_EQ(got.patience, 7ms);
+  EXPECT_EQ(got.login.memory_kib, sent.login.memory_kib);
+}
+
+}  // namespace
+}  // namespace thread_pools

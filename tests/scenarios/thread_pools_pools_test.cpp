@@ -1,0 +1,226 @@
+// The pools themselves, inside this process, where a sanitizer sees their threads meet. oneTBB's come without instrumentation, so
+// ThreadSanitizer would report what is not there: they are left out under it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <thread>
+
+#include "checks.h"
+#include "core/result.h"
+#include "desk.h"
+#include "hashing.h"
+#include "scripts.h"
+
+namespace thread_pools {
+namespace {
+
+using lab::harness::Verdict;
+using namespace std::chrono_literals;
+
+constexpr bool under_thread_sanitizer() {
+#ifdef __SANITIZE_THREAD__
+  return true;
+#else
+  return false;
+#endif
+}
+
+/// Those that promise everything.
+std::vector<std::string> good_pools() {
+  std::vector<std::string> names;
+  for (const char* name :
+       {"mutex_queue_pool", "asio_thread_pool", "tbb_arena", "tbb_flow", "stealing_pool"}) {
+    if (recipe_of(name).instrumented || !under_thread_sanitizer()) names.emplace_back(name);
+  }
+  return names;
+}
+
+Task task(std::function<void()> work) {
+  return Task(std::move(work), [](std::exception_ptr) {});
+}
+
+class GoodPool : public testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Pool> make(std::size_t workers, std::size_t limit) {
+    return recipe_of(GetParam()).make({.workers = workers, .queue_limit = limit});
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Pools, GoodPool, testing::ValuesIn(good_pools()),
+                         [](const auto& pool) { return pool.param; });
+
+TEST_P(GoodPool, PlaysEveryScriptAsPromised) {
+  Evidence evidence{.variant = GetParam(), .fault = kThrowing, .scripts = {}};
+  for (const auto& script : scripts()) {
+    Orders orders{.variant = GetParam(), .script = script, .fault = kThrowing};
+    orders.size = {.workers = script == kNested ? 1U : 3U, .queue_limit = 8};
+    orders.wake_ups = 50;
+    orders.logins = 60;
+    orders.patience = 20s;
+    evidence.scripts.push_back(play(orders, recipe_of(GetParam()), [](const ScriptEvidence& hung) {
+      std::fprintf(stderr, "hung: %s\n", hung.stuck->waits.c_str());
+      std::abort();
+    }));
+  }
+  for (const auto& check : checks()) {
+    const auto result = check.judge(evidence);
+    ASSERT_TRUE(result) << check.name;
+    EXPECT_NE(result->verdict, Verdict::violated) << check.name << ": " << result->witness;
+  }
+}
+
+TEST_P(GoodPool, RunsWhatManyThreadsSubmit) {
+  constexpr std::size_t kThreads = 4, kEach = 2'000;
+  const auto pool = make(2, kThreads * kEach);
+  std::atomic<std::size_t> ran{0};
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        for (std::size_t n = 0; n < kEach; ++n)
+          EXPECT_EQ(pool->submit(task([&ran] { ++ran; })), Submitted::accepted);
+      });
+    }
+  }
+  EXPECT_TRUE(pool->shutdown(Shutdown::drain).empty());
+  EXPECT_EQ(ran, kThreads * kEach);
+}
+
+TEST_P(GoodPool, ARejectedTaskStaysWithItsOwner) {
+  const auto pool = make(1, 1);
+  std::latch door(1);
+  std::atomic<std::size_t> ran{0};
+  std::size_t accepted = 0;
+  Task last;
+  do {
+    last = task([&] {
+      door.wait();
+      ++ran;
+    });
+  } while (pool->submit(std::move(last)) == Submitted::accepted && ++accepted < 10);
+  EXPECT_LE(accepted, 2U);
+  ASSERT_TRUE(last);
+  door.count_down();
+  (void)pool->shutdown(Shutdown::drain);
+  EXPECT_EQ(ran, accepted);
+  run_safely(last);
+  EXPECT_EQ(ran, accepted + 1);
+}
+
+TEST_P(GoodPool, GivesBackWhatHasNotBegun) {
+  const auto pool = make(1, 1'000'000);
+  std::latch begun(1), door(1);
+  ASSERT_EQ(pool->submit(task([&] {
+    begun.count_down();
+    door.wait();
+  })),
+            Submitted::accepted);
+  begun.wait();
+  std::atomic<std::size_t> ran{0};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(pool->submit(task([&ran] { ++ran; })), Submitted::accepted);
+  std::jthread opener([&] {
+    // With so much room the pool turns away only when it is closing: then the door opens.
+    while (pool->submit(task([] {})) == Submitted::accepted) std::this_thread::yield();
+    door.count_down();
+  });
+  const auto left = pool->shutdown(Shutdown::give_back);
+  opener.join();
+  EXPECT_GE(left.size() + ran, 5U);
+  EXPECT_GE(left.size(), 1U);
+}
+
+TEST_P(GoodPool, ASleepingWorkerTakesWhatABusyOneHasNotBegun) {
+  const auto pool = make(2, 64);
+  std::latch door(1), others(10);
+  // Whoever takes the first of these is held up; the other worker must come to all the rest.
+  ASSERT_EQ(pool->submit(task([&] { door.wait(); })), Submitted::accepted);
+  for (int i = 0; i < 10; ++i)
+    ASSERT_EQ(pool->submit(task([&] { others.count_down(); })), Submitted::accepted);
+  others.wait();
+  door.count_down();
+  (void)pool->shutdown(Shutdown::drain);
+}
+
+TEST(TaskTest, ThrowsToItsOwner) {
+  std::exception_ptr thrown;
+  Task throwing([] { throw std::runtime_error("no"); },
+                [&thrown](std::exception_ptr e) { thrown = std::move(e); });
+  Task moved = std::move(throwing);
+  EXPECT_FALSE(throwing);
+  run_safely(moved);
+  EXPECT_THROW(std::rethrow_exception(thrown), std::runtime_error);
+}
+
+TEST(TaskTest, DestroysWhatItCarriesOnce) {
+  const auto carried = std::make_shared<int>(1);
+  {
+    Task first([carried] {}, [](std::exception_ptr) {});
+    Task second = std::move(first);
+    Task third([] {}, [](std::exception_ptr) {});
+    third = std::move(second);
+    EXPECT_EQ(carried.use_count(), 2);
+  }
+  EXPECT_EQ(carried.use_count(), 1);
+}
+
+TEST(TaskTest, OneThatNeverRanBreaksItsPromise) {
+  std::future<int> answer;
+  {
+    auto [unrun, future] = with_future([] { return 1; });
+    answer = std::move(future);
+  }
+  EXPECT_THROW(answer.get(), std::future_error);
+}
+
+TEST(DesksTest, AShareOfTheQueueThenHalfOfANeighboursDesk) {
+  Desks desks(2);
+  for (int i = 0; i < 8; ++i) desks.add(task([] {}));
+  EXPECT_TRUE(desks.fill(desks.of(0)));
+  EXPECT_EQ(desks.of(0).size(), 4U);
+  EXPECT_EQ(desks.take_all().size(), 8U);
+  EXPECT_FALSE(desks.fill(desks.of(0)));
+
+  desks.add(task([] {}));
+  desks.add(task([] {}));
+  desks.add(task([] {}));
+  EXPECT_TRUE(desks.fill(desks.of(0)));  // two of three
+  EXPECT_TRUE(desks.fill(desks.of(0)));  // and the last
+  EXPECT_EQ(desks.of(0).size(), 3U);
+  EXPECT_TRUE(desks.fill(desks.of(1)));  // the queue is empty: stolen
+  EXPECT_EQ(desks.of(1).size(), 2U);
+  EXPECT_TRUE(desks.holds(3));
+  EXPECT_FALSE(desks.holds(4));
+}
+
+std::string hex(const std::string& bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    char two[3];
+    std::snprintf(two, sizeof two, "%02x", byte);
+    text += two;
+  }
+  return text;
+}
+
+TEST(Hashing, IsTheSameEachTimeAndDependsOnEverything) {
+  const HashCost cheap{.kind = HashKind::argon2id, .passes = 1, .memory_kib = 64};
+  const HashCost dearer{.kind = HashKind::argon2id, .passes = 2, .memory_kib = 64};
+  const HashCost other{.kind = HashKind::pbkdf2, .passes = 10};
+  for (const auto& cost : {cheap, dearer, other}) {
+    EXPECT_EQ(hash_password("a", 1, cost), hash_password("a", 1, cost));
+    EXPECT_NE(hash_password("a", 1, cost), hash_password("b", 1, cost));
+    EXPECT_NE(hash_password("a", 1, cost), hash_password("a", 2, cost));
+    EXPECT_EQ(hash_password("a", 1, cost).size(), 32U);
+  }
+  EXPECT_NE(hex(hash_password("a", 1, cheap)), hex(hash_password("a", 1, dearer)));
+}
+
+TEST(Hashing, ARefusedCostThrows) {
+  EXPECT_THROW(hash_password("a", 1, {.kind = HashKind::argon2id, .passes = 1, .memory_kib = 0}),
+               lab::Failure);
+}
+
+}  // namespace
+}  // namespace thread_pools
