@@ -27,6 +27,7 @@ using Manner = SlowPeersOptions::Manner;
 struct Peer {
   int socket = -1;
   std::size_t sent = 0;  // of its current request
+  std::uint64_t sent_in_all = 0;
   Instant last_sent{};
 };
 
@@ -101,7 +102,8 @@ struct SlowPeers::State {
       short events = POLLRDHUP;
       // What is never read is there to read for ever, so that is not waited for.
       if (options.manner != Manner::never_read) events |= POLLIN;
-      if (options.manner == Manner::never_read) events |= POLLOUT;
+      if (options.manner == Manner::never_read && peer.sent_in_all < options.most_bytes)
+        events |= POLLOUT;
       watched.push_back({peer.socket, events, 0});
     }
     watched.push_back({stop, POLLIN, 0});
@@ -153,6 +155,7 @@ struct SlowPeers::State {
 
   void count_sent(Peer& peer, std::uint64_t bytes) {
     peer.last_sent = now();
+    peer.sent_in_all += bytes;
     const std::lock_guard lock(mutex);
     report.bytes_sent += bytes;
   }

@@ -19,8 +19,9 @@ struct SlowPeersOptions {
     never_read,  // one echo request after the other, as fast as they are taken, and no answer is read
   } manner = Manner::dribble;
   Nanos between_bytes = 100ms;
-  std::size_t body_bytes = 64 * 1024;  // of each request of never_read
-  Nanos connect_limit = 5s;            // for all of them
+  std::size_t body_bytes = 64 * 1024;           // of each request of never_read
+  std::uint64_t most_bytes = 64 * 1024 * 1024;  // that one of never_read sends; then it only waits
+  Nanos connect_limit = 5s;                     // for all of them
 };
 
 struct SlowPeersReport {

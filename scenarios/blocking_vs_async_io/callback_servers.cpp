@@ -2,6 +2,7 @@
 #include "serving.h"
 #include "variants/async_but_blocks.h"
 #include "variants/async_callbacks.h"
+#include "variants/async_happy_path.h"
 #include "variants/async_multi.h"
 #include "variants/async_offload.h"
 
@@ -12,6 +13,9 @@ void async_callbacks(const Service& service) {
 }
 void async_multi(const Service& service) {
   blocking_vs_async_io::async_multi(service);
+}
+void async_happy_path(const Service& service) {
+  blocking_vs_async_io::async_happy_path(service);
 }
 void async_but_blocks(const Service& service) {
   blocking_vs_async_io::async_but_blocks(service);

@@ -102,8 +102,7 @@ std::optional<CheckResult> stalled_reader_bounded(const Evidence& evidence) {
         fmt::format("for {} peers that do not read it held {} KiB more; {} KiB are enough",
                     seen.peers, held / kKiB, bound / kKiB),
         seen.peers);
-  const Nanos limit = seen.limit + kLookEvery + kSlack + seen.hiccup;
-  if (seen.closed < seen.peers || seen.closed_after > limit + seen.limit)
+  if (seen.closed < seen.peers || seen.closed_after > stalled_time_bound(seen))
     return CheckResult::violated(
         fmt::format("{} of {} peers that do not read were closed, up to {:.0f} ms after the last "
                     "byte that was taken from them; the "
@@ -136,6 +135,10 @@ Ratio kept_throughput(const Evidence& evidence) {
 
 std::uint64_t stalled_bound(const StalledReaders& stalled) {
   return stalled.peers * (6 * stalled.body_bytes + 256 * kKiB) + 1024 * kKiB;
+}
+
+Nanos stalled_time_bound(const StalledReaders& stalled) {
+  return 2 * stalled.limit + kLookEvery + kSlack + stalled.hiccup;
 }
 
 std::vector<lab::harness::Check<Evidence>> checks() {

@@ -88,6 +88,9 @@ inline constexpr double kKept = 0.9;
 /// What a server may hold for a peer that does not read: its request and the answer, each once in our hands and once in a
 /// string that grows by doubling, and a thread's or coroutine's own.
 std::uint64_t stalled_bound(const StalledReaders& stalled);
+/// How long after the last byte that was taken from it such a peer must have been closed: its limit, the limit of the answer that the
+/// kernel's buffers still took, and what it takes to look and to be seen.
+Nanos stalled_time_bound(const StalledReaders& stalled);
 
 std::vector<lab::harness::Check<Evidence>> checks();
 

@@ -18,6 +18,21 @@ constexpr int kBacklog = 4096;
 
 }  // namespace
 
+void listen_at(tcp::acceptor& acceptor, int port, bool shared) {
+  try {
+    acceptor.open(tcp::v4());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    if (shared) {
+      using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+      acceptor.set_option(reuse_port(true));
+    }
+    acceptor.bind({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)});
+    acceptor.listen(kBacklog);
+  } catch (const boost::system::system_error& problem) {
+    throw lab::Failure(fmt::format("cannot listen: {}", problem.what()));
+  }
+}
+
 Watched::Watched(tcp::socket socket, Loop& loop) : loop_(loop), socket_(std::move(socket)) {
   loop_.watched_.push_back(*this);
   ++loop_.service_.counters.connections;
@@ -45,19 +60,7 @@ Loop::Loop(const Service& service, const MakeSources& make)
 Loop::~Loop() = default;
 
 void Loop::listen(std::optional<int> shared_port) {
-  const auto port = static_cast<std::uint16_t>(shared_port.value_or(service_.port));
-  try {
-    acceptor_.open(tcp::v4());
-    acceptor_.set_option(tcp::acceptor::reuse_address(true));
-    if (shared_port) {
-      using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-      acceptor_.set_option(reuse_port(true));
-    }
-    acceptor_.bind({asio::ip::address_v4::loopback(), port});
-    acceptor_.listen(kBacklog);
-  } catch (const boost::system::system_error& problem) {
-    throw lab::Failure(fmt::format("cannot listen: {}", problem.what()));
-  }
+  listen_at(acceptor_, shared_port.value_or(service_.port), shared_port.has_value());
 }
 
 int Loop::port() const {

@@ -24,6 +24,9 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using lab::Instant;
 
+/// Listens on a port of 127.0.0.1; 0: the kernel chooses. `shared`: others may listen on it, too. Throws lab::Failure.
+void listen_at(tcp::acceptor& acceptor, int port, bool shared = false);
+
 /// A connection, watched by the loop's clock while this exists. A timer of its own for each would cost more than the
 /// connection does.
 class Watched : public boost::intrusive::list_base_hook<

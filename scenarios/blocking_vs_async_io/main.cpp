@@ -37,6 +37,13 @@ std::vector<lab::harness::Variant> variants() {
        "co_await read()"},
       {"async_multi", Promise::must_hold(), "a loop for each core, all on one port (SO_REUSEPORT)",
        source("async_multi"), "loops.back()->listen(port)"},
+      {"async_happy_path",
+       Promise::must_break("bytes-echoed")
+           .also_breaks("survives-exhaustion")
+           .also_breaks("stalled-reader-bounded")
+           .also_breaks("descriptors-return"),
+       "the tutorial's event loop: each call does all of its work, and nothing fails",
+       source("async_happy_path"), "have the answers before been taken"},
       {"async_but_blocks",
        Promise::must_break("slow-call-is-its-own").silent_on("slow-peers-isolated"),
        "the classic mistake: one call on the loop that waits", source("async_but_blocks"),
@@ -55,6 +62,7 @@ std::vector<Recipe> recipes() {
       {"async_callbacks", served::async_callbacks},
       {"async_coroutines", served::async_coroutines},
       {"async_multi", served::async_multi},
+      {"async_happy_path", served::async_happy_path},
       {"async_but_blocks", served::async_but_blocks},
       {"async_offload", served::async_offload},
       {"multi_process", served::multi_process},

@@ -11,6 +11,7 @@ void fixed_blocking_pool(const Service& service);
 void async_callbacks(const Service& service);
 void async_coroutines(const Service& service);
 void async_multi(const Service& service);
+void async_happy_path(const Service& service);
 void async_but_blocks(const Service& service);
 void async_offload(const Service& service);
 void multi_process(const Service& service);

@@ -28,6 +28,24 @@ using namespace std::chrono_literals;
 
 constexpr Nanos kBetweenLooks = 2ms;  // at what the kernel says of a process
 
+/// Is it time to give up on what a good server does by itself, within some turns of its loop? A machine that is late makes
+/// the time longer.
+class Settling {
+ public:
+  explicit Settling(Nanos most) : most_(most) {}
+  bool over() const {
+    constexpr int kTurns = 10;
+    const Instant time = now();
+    if (time < begin_ + most_) return lab::stop_requested();
+    return lab::stop_requested() || time >= begin_ + most_ + kTurns * hiccups_.worst(begin_, time);
+  }
+
+ private:
+  const Nanos most_;
+  const Instant begin_ = now();
+  const HiccupMeter hiccups_;
+};
+
 Metric one(std::string name, std::string unit, Better better, double value) {
   return {.name = std::move(name), .unit = std::move(unit), .better = better, .samples = {value}};
 }
@@ -103,8 +121,8 @@ class Trial {
 
   template <class Condition>
   bool wait_until(Condition&& condition) {
-    for (const Instant limit = now() + sizes_.patience; !condition();) {
-      if (now() > limit || lab::stop_requested()) return false;
+    for (const Settling settling(sizes_.settling); !condition();) {
+      if (settling.over()) return false;
       std::this_thread::sleep_for(kBetweenLooks);
     }
     return true;
@@ -137,7 +155,7 @@ class Trial {
     } else if (answer->status != 200) {
       problem = fmt::format("status {}", answer->status);
     } else if (answer->body != body) {
-      problem = fmt::format("{} other bytes came back", answer->body.size());
+      problem = fmt::format("{} bytes came back, and not these", answer->body.size());
     }
     evidence_.echoes.push_back({how, size, problem});
   }
@@ -206,33 +224,46 @@ class Trial {
 
   void stalled_readers() {
     auto& seen = evidence_.stalled;
-    const HiccupMeter hiccups;
-    const Instant begin = now();
     seen.limit = sizes_.limits.send;
     seen.memory_counts = setting_.plan.machine.sanitizers.empty();
     server_.reset_peak();
     seen.resident_before = usage().resident_bytes;
     const SlowPeers stalled(peers(kStalledPeers, SlowPeersOptions::Manner::never_read));
-    (void)stalled.wait_until_closed(sizes_.patience);
-    const auto report = stalled.report();
-    seen.closed = report.closed;
-    seen.closed_after = report.closed == 0 ? sizes_.patience : report.longest_stall;
-    seen.bytes_sent = report.bytes_sent;
+    watch_until_closed(stalled);
     seen.peak = usage().peak_resident_bytes;
-    seen.hiccup = hiccups.worst(begin, now());
+  }
+
+  /// Until all are closed, or whoever is not has waited for longer than the bound.
+  void watch_until_closed(const SlowPeers& stalled) {
+    auto& seen = evidence_.stalled;
+    const HiccupMeter hiccups;
+    const Instant begin = now();
+    Instant last_taken = begin;
+    while (true) {
+      const auto report = stalled.report();
+      if (report.bytes_sent > seen.bytes_sent) last_taken = now();
+      seen.bytes_sent = report.bytes_sent;
+      seen.closed = report.closed;
+      seen.closed_after = report.closed > 0 ? report.longest_stall : now() - last_taken;
+      seen.hiccup = hiccups.worst(begin, now());
+      const bool late = now() - last_taken > stalled_time_bound(seen) + kBetweenLooks;
+      if (seen.closed == seen.peers || late || lab::stop_requested()) return;
+      std::this_thread::sleep_for(kBetweenLooks);
+    }
   }
 
   void idle_connections() {
     auto& seen = evidence_.idle;
     seen.asked = sizes_.idle;
     seen.resident_before = usage().resident_bytes;
+    const std::size_t before = least_descriptors();
     const SlowPeers idle(peers(sizes_.idle, SlowPeersOptions::Manner::silent));
     std::size_t open = 0;
     // Until it has accepted all that it will.
     for (int same = 0; same < 20 && open < idle.report().connected; ++same) {
       std::this_thread::sleep_for(kBetweenLooks);
       const std::size_t used = usage().open_descriptors;
-      const std::size_t seen_open = used - std::min(used, evidence_.descriptors.before);
+      const std::size_t seen_open = used - std::min(used, before);
       if (seen_open > open) same = 0;
       open = std::max(open, seen_open);
     }
@@ -253,7 +284,7 @@ class Trial {
     auto& seen = evidence_.exhaustion;
     server_ = start(setting_, /*few_descriptors=*/true);
     seen.connections = kTooMany;
-    seen.patience = sizes_.patience;
+    seen.patience = sizes_.settling;
     {
       const SlowPeers many(peers(kTooMany, SlowPeersOptions::Manner::silent));
       (void)wait_until([&] {
@@ -265,7 +296,8 @@ class Trial {
       seen.alive = !server_.ended();
     }
     const Instant gone = now();
-    while (seen.alive && now() - gone < sizes_.patience && !lab::stop_requested()) {
+    const Settling settling(sizes_.settling);
+    while (seen.alive && !settling.over()) {
       const auto answer = exchange(server_.port(), request_bytes("GET", "/"), {}, 500ms);
       if (answer && answer->status == 200) {
         seen.served = now() - gone;

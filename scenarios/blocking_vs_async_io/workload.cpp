@@ -34,6 +34,7 @@ Sizes choose_sizes(const lab::harness::RunPlan& plan) {
   sizes.beside_slow_calls = quick ? 200ms : 500ms;
   sizes.window = quick ? 25ms : 50ms;
   sizes.idle = quick ? 1'000 : 10'000;
+  sizes.settling = quick ? 500ms : 3s;
   sizes.limits.send = quick ? 200ms : 500ms;
   return sizes;
 }

@@ -32,7 +32,8 @@ struct Sizes {
   std::size_t windows = 9;  // of each; up to three times as many while the answer is open
   std::size_t idle = 10'000;
   TimeLimits limits;
-  Nanos patience = std::chrono::seconds(3);  // for what must happen and has no time of its own
+  Nanos patience = std::chrono::seconds(3);  // for an answer
+  Nanos settling = std::chrono::seconds(3);  // until what must happen by itself is given up
 };
 Sizes choose_sizes(const lab::harness::RunPlan& plan);
 

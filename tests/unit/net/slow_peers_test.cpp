@@ -48,6 +48,20 @@ TEST(SlowPeers, SendUntilNobodyTakesIt) {
   EXPECT_GE(stalled.report().bytes_sent, 200'000U);
 }
 
+TEST(SlowPeers, AskForSoMuchAndNoMore) {
+  const auto server = echo_server();
+  const SlowPeers stalled({.port = server.port(),
+                           .peers = 2,
+                           .manner = Manner::never_read,
+                           .body_bytes = 1'000,
+                           .most_bytes = 5'000});
+  for (const Instant limit = now() + 5s; stalled.report().bytes_sent < 10'000 && now() < limit;) {
+  }
+  EXPECT_FALSE(stalled.wait_until_closed(10ms));
+  EXPECT_GE(stalled.report().bytes_sent, 10'000U);
+  EXPECT_LE(stalled.report().bytes_sent, 12'400U) << "the last request may go beyond it";
+}
+
 TEST(SlowPeers, SeeThatTheServerHasClosedThem) {
   auto server = echo_server();
   const SlowPeers peers({.port = server.port(), .peers = 5});
