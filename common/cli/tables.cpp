@@ -190,9 +190,9 @@ Result<std::string> speed(const json& result, const std::vector<std::string>& ch
     text += row(cells);
   }
   return text +
-         "\nMedian [quartiles] of the rounds; struck out where a check was broken, so that the "
-         "speed "
-         "does not count.\n";
+         "\nMedian [quartiles] of the rounds; struck out where a check was broken or could not "
+         "tell, "
+         "so that the speed does not count.\n";
 }
 
 std::string limits(const json& result) {

@@ -71,8 +71,8 @@ struct Limit {
   std::string metric;  // the variants' metric that it bounds: "reads_per_second"
   std::string unit;
   std::vector<double> samples;
-  std::string
-      best;     // the best ranked variant; or the one that it bounds, when the scenario says so
+  /// The ranked variant that is best by this metric; or the one that it bounds, when the scenario says so.
+  std::string best;
   Ratio ratio;  // best / limit
 };
 

@@ -296,13 +296,13 @@ class Run {
     return nullptr;
   }
 
-  /// The variant that kept every check and is best by the scenario's metric, over all timed rounds.
-  const VariantResult* best() const {
+  /// The variant that kept every check and is best by this metric, over all timed rounds.
+  const VariantResult* best(const std::string& name) const {
     const VariantResult* best = nullptr;
     for (const auto& variant : result_.variants) {
-      const Metric* metric = variant.ranked ? metric_of(variant, scenario_.rank_by) : nullptr;
+      const Metric* metric = variant.ranked ? metric_of(variant, name) : nullptr;
       if (!metric) continue;
-      const Metric* leading = best ? metric_of(*best, scenario_.rank_by) : nullptr;
+      const Metric* leading = best ? metric_of(*best, name) : nullptr;
       const bool higher = metric->better != Better::lower;
       if (!leading || (metric->summary().median > leading->summary().median) == higher)
         best = &variant;
@@ -318,7 +318,7 @@ class Run {
   }
 
   void compare() {
-    const VariantResult* winner = best();
+    const VariantResult* winner = best(scenario_.rank_by);
     if (!winner) return;
     const Metric* leading = metric_of(*winner, scenario_.rank_by);
     for (const auto& variant : result_.variants) {
@@ -329,7 +329,7 @@ class Run {
            paired_ratio(leading->samples, metric->samples, result_.seed)});
     }
     for (auto& limit : result_.limits) {
-      const VariantResult* of = limit.best.empty() ? winner : ranked(limit.best);
+      const VariantResult* of = limit.best.empty() ? best(limit.metric) : ranked(limit.best);
       const Metric* bounded = of ? metric_of(*of, limit.metric) : nullptr;
       if (!bounded) continue;
       limit.best = of->name;
@@ -345,7 +345,7 @@ class Run {
       return nullptr;
     };
     const VariantResult* naive = find(scenario_.naive);
-    const VariantResult* winner = best();
+    const VariantResult* winner = best(scenario_.rank_by);
     if (!winner) {
       for (const auto& variant : result_.variants) winner = variant.ranked ? &variant : winner;
     }
