@@ -82,7 +82,12 @@ std::string describe(const Stuck& stuck) {
 }
 
 /// A worker starts a task, or hears that the pool closes, as soon as the scheduler lets it. Being silent for the watchdog's
-/// patience, which is at least four times what the machine was late in it, is being silent for ever.
+/// patience, which is at least four times what the machine was late in it, is being silent for ever. One worker that sleeps
+/// beside a waiting task is enough.
+bool somebody_sleeps(const ScriptEvidence& script) {
+  return script.stuck->waiting > 0 && script.stuck->running < script.size.workers;
+}
+
 Answer no_lost_wake_up(const Evidence& evidence) {
   std::string unclear;
   std::uint64_t examined = 0;
@@ -91,13 +96,16 @@ Answer no_lost_wake_up(const Evidence& evidence) {
     examined += script.tasks.size();
     if (!script.stuck) continue;
     const std::string what = fmt::format("script {}: {}", script.script, describe(*script.stuck));
-    if (script.stuck->running == 0) return CheckResult::violated(what, examined);
+    if (script.stuck->running == 0 || somebody_sleeps(script))
+      return CheckResult::violated(what, examined);
     unclear = what;
   }
   if (!unclear.empty()) return CheckResult::inconclusive(unclear, examined);
-  const auto* cycles = evidence.script(kWakeUps);
-  if (cycles == nullptr || !cycles->death.empty() || cycles->tasks.empty())
-    return CheckResult::inconclusive("the cycles of work and silence were not played");
+  for (const char* name : {kWakeUps, kBehind}) {
+    const auto* script = evidence.script(name);
+    if (script == nullptr || !script->death.empty() || script->tasks.empty())
+      return CheckResult::inconclusive(fmt::format("script {} was not played", name));
+  }
   return CheckResult::holds(examined);
 }
 
@@ -146,6 +154,20 @@ std::int64_t most_within(const std::vector<Step>& steps, std::int64_t begin, std
   return most;
 }
 
+/// How many tasks were seen between their first and their last line at once.
+std::size_t most_running(const std::vector<TaskTrace>& tasks) {
+  std::vector<std::pair<std::int64_t, int>> changes;  // of those at one time, who ends is first
+  for (const auto& task : tasks) {
+    if (task.began == kNever) continue;
+    changes.emplace_back(task.began, 1);
+    if (task.ended != kNever) changes.emplace_back(task.ended, -1);
+  }
+  std::sort(changes.begin(), changes.end());
+  int running = 0, most = 0;
+  for (const auto& [at, change] : changes) most = std::max(most, running += change);
+  return static_cast<std::size_t>(most);
+}
+
 /// Rejected although there was room and the pool was open.
 bool turned_away_wrongly(const TaskTrace& task, const std::vector<Step>& held,
                          const ScriptEvidence& script) {
@@ -167,6 +189,10 @@ Answer bounded(const Evidence& evidence) {
                       "queue of {} are {}",
                       script.script, most, script.size.workers, script.size.queue_limit, limit),
           examined);
+    if (const std::size_t running = most_running(script.tasks); running > script.size.workers)
+      return CheckResult::violated(fmt::format("script {}: {} tasks ran at once, on {} workers",
+                                               script.script, running, script.size.workers),
+                                   examined);
     auto could_be_held = script.tasks;  // a task that came back was held, too
     for (auto& task : could_be_held) task.given_back = false;
     const auto held = unfinished(could_be_held, &TaskTrace::invoked);
@@ -302,14 +328,14 @@ const std::vector<Check<Evidence>>& checks() {
        "when shutdown() has returned, every accepted task has run once or was given back, and no "
        "rejected one has",
        runs_once},
-      {kNoLostWakeUp, "no accepted task waits, and no shutdown, while all workers sleep",
+      {kNoLostWakeUp, "no accepted task waits while a worker sleeps, and no shutdown while all do",
        no_lost_wake_up},
       {kNestedWaitEnds,
        "a task that waits for a task of its own pool gets its answer, in a pool of one",
        nested_wait_ends},
       {kBounded,
-       "at most workers + limit tasks are unfinished at once, and only at the limit one is "
-       "rejected",
+       "at most as many tasks run at once as there are workers, at most workers + limit are "
+       "unfinished, and only at the limit one is rejected",
        bounded},
       {kExceptionArrives, "what a task throws reaches its future, and its worker lives on",
        exception_arrives},

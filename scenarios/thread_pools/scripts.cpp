@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <latch>
 
@@ -20,7 +21,8 @@ using lab::Instant;
 using lab::Random;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kClosers = 2;  // threads that submit while the pool closes
+constexpr std::size_t kClosers =
+    2;  // threads that submit while the pool closes, at most one a worker
 constexpr std::size_t kAtMost = 20;  // times what they submit before it closes
 constexpr Nanos kAfterlife = 200ms;  // what runs after shutdown, is waited for that long
 constexpr std::size_t kThrowOneIn = 3;
@@ -45,6 +47,7 @@ class Play {
         {kNested, &Play::nested},
         {kExceptions, &Play::exceptions},
         {kCrowd, &Play::crowd},
+        {kBehind, &Play::behind_a_blocked_task},
         {kCloseDrain, &Play::close_drain},
         {kCloseGiveBack, &Play::close_give_back}};
     for (const auto& [name, script] : all) {
@@ -159,15 +162,38 @@ class Play {
     log_.wait_until_settled();
   }
 
+  /// A task that waits for all the others comes first of a full queue, while both workers are held: whoever takes it, and
+  /// whatever that worker takes along, the other worker must do the rest.
+  void behind_a_blocked_task() {
+    dog_.now_doing("fill the queue while all workers are held");
+    const auto door = std::make_shared<std::latch>(1);
+    for (std::size_t i = 0; i < orders_.size.workers; ++i)
+      log_.submit(*pool_, [this, door] {
+        if (may_hold()) door->wait();
+      });
+    const std::size_t others = orders_.size.queue_limit - orders_.size.workers - 1;
+    const auto all_others = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(others));
+    log_.submit(*pool_, [this, all_others] {
+      if (may_hold()) all_others->wait();
+    });
+    for (std::size_t i = 0; i < others; ++i)
+      log_.submit(*pool_, [all_others] { all_others->count_down(); });
+    door->count_down();
+    dog_.now_doing("wait for what stands behind a blocked task");
+    log_.wait_until_settled();
+  }
+
   /// When the pool begins to close, its workers are busy, its queue is full, and more tasks come.
   void close_amid_load(Shutdown how) {
     dog_.now_doing("tasks while the pool closes");
     // Shared with the tasks: a variant may run one when all of this is over.
     const auto closing = std::make_shared<std::latch>(1);
-    std::latch busy(static_cast<std::ptrdiff_t>(kClosers));
+    // Without a pool they are the workers.
+    const std::size_t closers = std::min(kClosers, orders_.size.workers);
+    std::latch busy(static_cast<std::ptrdiff_t>(closers));
     std::atomic<bool> closed{false};
     std::vector<std::jthread> submitters;
-    for (std::size_t i = 0; i < kClosers; ++i) {
+    for (std::size_t i = 0; i < closers; ++i) {
       submitters.emplace_back([&, i] {
         Random random = Random(orders_.seed).stream(i);
         for (std::size_t task = 0; task < kAtMost * orders_.closing_tasks && !closed; ++task) {

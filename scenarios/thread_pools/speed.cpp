@@ -204,19 +204,12 @@ Limit limit(std::string name, const char* metric, const char* unit, double sampl
           .ratio = {}};
 }
 
-double bare_per_second(const HashCost& cost, std::size_t threads, Nanos length) {
-  const std::size_t each = tasks_in(length, 1ms, 1);
+double bare_per_second(const HashCost& cost, Nanos length) {
+  const std::size_t all = tasks_in(length, 1ms, 1);
+  const auto work = hashing(cost);
   const Instant begin = now();
-  {
-    std::vector<std::jthread> all;
-    for (std::size_t i = 0; i < threads; ++i) {
-      all.emplace_back([&cost, each] {
-        const auto work = hashing(cost);
-        for (std::size_t done = 0; done < each; ++done) work();
-      });
-    }
-  }
-  return static_cast<double>(each * threads) / lab::seconds(now() - begin);
+  for (std::size_t done = 0; done < all; ++done) work();
+  return static_cast<double>(all) / lab::seconds(now() - begin);
 }
 
 double bare_task_ns() {
@@ -297,19 +290,13 @@ int round_main() {
 
 std::vector<Limit> measure_limits(const RoundOrders& orders) {
   const auto alone = [&](const HashCost& cost) {
-    return static_cast<double>(orders.cores) * bare_per_second(cost, 1, 2 * orders.length);
-  };
-  const auto bare = [&](const HashCost& cost) {
-    return bare_per_second(cost, orders.cores, 2 * orders.length);
+    return static_cast<double>(orders.cores) * bare_per_second(cost, 2 * orders.length);
   };
   return {
       limit("PBKDF2 on one core alone, times the cores", "hashes_per_second", "1/s",
             alone(orders.pbkdf2)),
-      limit("PBKDF2 in bare threads, one a core", "hashes_per_second", "1/s", bare(orders.pbkdf2)),
       limit("Argon2id on one core alone, times the cores", "argon2id_per_second", "1/s",
             alone(orders.argon2id)),
-      limit("Argon2id in bare threads, one a core", "argon2id_per_second", "1/s",
-            bare(orders.argon2id)),
       limit("an empty task in a bare loop", "empty_task_ns", "ns", bare_task_ns()),
   };
 }

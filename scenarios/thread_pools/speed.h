@@ -30,7 +30,7 @@ inline constexpr const char* kRoundRole = "round";
 /// What round_main() told. Throws nlohmann::json::exception when it is something else.
 lab::harness::RoundReport report_from_json(const std::string& text);
 
-/// One core alone, as many times as there are cores; the same work in bare threads; an empty task in a bare loop.
+/// One core alone, as many times as there are cores; an empty task in a bare loop.
 std::vector<lab::harness::Limit> measure_limits(const RoundOrders& orders);
 
 }  // namespace thread_pools

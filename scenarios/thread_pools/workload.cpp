@@ -8,8 +8,8 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 const std::vector<std::string>& scripts() {
-  static const std::vector<std::string> all{kWakeUps, kNested,     kExceptions,   kCrowd,
-                                            kLogins,  kCloseDrain, kCloseGiveBack};
+  static const std::vector<std::string> all{kWakeUps, kNested, kExceptions, kCrowd,
+                                            kBehind,  kLogins, kCloseDrain, kCloseGiveBack};
   return all;
 }
 
@@ -57,6 +57,7 @@ std::vector<Orders> orders_for(const std::string& variant, const lab::harness::R
     Orders orders{.variant = variant, .script = script, .fault = plan.fault};
     orders.size = {.workers = cores, .queue_limit = 16};
     if (script == kWakeUps || script == kNested) orders.size.workers = 1;
+    if (script == kBehind) orders.size.workers = 2;
     orders.seed = plan.flags.seed;
     orders.logins = static_cast<std::size_t>(plan.flags.jobs.value_or(quick ? 40 : 200));
     orders.wake_ups = quick ? 200 : 2'000;

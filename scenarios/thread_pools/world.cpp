@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -67,7 +68,9 @@ class World : public Session {
   std::vector<ServerUsed> servers() const override { return {}; }
 
   std::string load_in_words() const override {
-    const auto orders = orders_for("", plan_, cores_).front();
+    const auto all = orders_for("", plan_, cores_);
+    const auto& orders = *std::find_if(all.begin(), all.end(),
+                                       [](const Orders& each) { return each.script == kLogins; });
     return fmt::format(
         "{} logins (Argon2id, {} KiB, {} pass) through a pool of {} workers and a queue of {}, "
         "another request every {:.0f} ms; {} scripts, each in a process of its own, ended when "

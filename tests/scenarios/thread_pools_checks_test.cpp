@@ -184,6 +184,15 @@ TEST(NoLostWakeUp, AHangInsideATaskProvesNothing) {
   EXPECT_EQ(verdict(kNoLostWakeUp, evidence), Verdict::inconclusive);
 }
 
+TEST(NoLostWakeUp, OneOfTwoWorkersThatSleepsBesideAWaitingTaskIsAccused) {
+  Evidence evidence = good();
+  script(evidence, kBehind).size.workers = 2;
+  script(evidence, kBehind).stuck = stuck(3, 1);
+  EXPECT_EQ(verdict(kNoLostWakeUp, evidence), Verdict::violated);
+  script(evidence, kBehind).stuck = stuck(0, 1);
+  EXPECT_EQ(verdict(kNoLostWakeUp, evidence), Verdict::inconclusive);
+}
+
 TEST(NestedWaitEnds, ADeadlockIsAccusedOfNothingElse) {
   Evidence evidence = good();
   script(evidence, kNested).stuck = stuck(0, 1);
@@ -205,8 +214,8 @@ std::vector<TaskTrace> crowd(std::size_t tasks) {
   std::vector<TaskTrace> all;
   for (std::size_t i = 0; i < tasks; ++i) {
     TaskTrace task = ran(static_cast<std::int64_t>(i) * 10);
-    task.began = 900;
-    task.ended = 901;
+    task.began = 900 + static_cast<std::int64_t>(i);
+    task.ended = task.began + 1;
     all.push_back(task);
   }
   return all;
@@ -220,6 +229,16 @@ TEST(Bounded, WorkersAndQueueMayBeFullAndNoFuller) {
   const auto result = judge(kBounded, evidence);
   EXPECT_EQ(result.verdict, Verdict::violated);
   EXPECT_THAT(result.witness, HasSubstr("4 tasks were accepted and unfinished at once"));
+}
+
+TEST(Bounded, OneTaskMoreThanWorkersAtOnceIsAccused) {
+  Evidence evidence = good();
+  auto& tasks = script(evidence, kCrowd).tasks;
+  tasks = crowd(2);
+  tasks[0].ended = tasks[1].began + 1;
+  const auto result = judge(kBounded, evidence);
+  EXPECT_EQ(result.verdict, Verdict::violated);
+  EXPECT_THAT(result.witness, HasSubstr("2 tasks ran at once, on 1 workers"));
 }
 
 TEST(Bounded, OnlyAFullPoolTurnsAway) {
@@ -241,9 +260,12 @@ TEST(Bounded, AClosingPoolMayTurnAwayAtAnyTime) {
 
 TEST(Bounded, ATaskThatEndsBeforeItsSubmitReturnsIsNotCountedTwice) {
   Evidence evidence = good();
-  TaskTrace quick = ran(30);
-  quick.returned = 100;
-  script(evidence, kCrowd).tasks = {quick, quick, quick, quick, quick};
+  auto& tasks = script(evidence, kCrowd).tasks;
+  tasks.clear();
+  for (std::int64_t i = 0; i < 5; ++i) {
+    tasks.push_back(ran(30 + 10 * i));
+    tasks.back().returned = 100;
+  }
   EXPECT_EQ(verdict(kBounded, evidence), Verdict::holds);
 }
 
