@@ -7,6 +7,7 @@
 #include <cmath>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -241,6 +242,10 @@ double finite_or_zero(double value) {
 }
 
 }  // namespace
+
+Metric single_sample(std::string name, std::string unit, Better better, double value) {
+  return {.name = std::move(name), .unit = std::move(unit), .better = better, .samples = {value}};
+}
 
 std::string to_json(const RunResult& result) {
   return to_text({{"schema", kSchema},

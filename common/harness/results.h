@@ -30,6 +30,9 @@ struct Metric {
   Summary summary() const { return summarize(samples); }
 };
 
+/// Of a single sample: what a fault run, or one round, found.
+Metric single_sample(std::string name, std::string unit, Better better, double value);
+
 /// One line of timeseries.csv.
 struct TimePoint {
   double t_ms = 0;

@@ -46,10 +46,6 @@ class Settling {
   const HiccupMeter hiccups_;
 };
 
-Metric one(std::string name, std::string unit, Better better, double value) {
-  return {.name = std::move(name), .unit = std::move(unit), .better = better, .samples = {value}};
-}
-
 /// All latencies, those included that nobody will ever know.
 Histogram latencies(const HttpLoadResult& result) {
   Histogram all = result.latency;
@@ -309,24 +305,27 @@ class Trial {
   void add_metrics(TrialReport& report) const {
     auto& metrics = report.metrics;
     const auto& slow = evidence_.slow_calls;
-    metrics.push_back(one("beside_slow_call_p99_ms", "ms", Better::lower, milliseconds(slow.p99)));
     metrics.push_back(
-        one("kept_beside_slow_peers", "1", Better::higher, kept_throughput(evidence_).value));
+        single_sample("beside_slow_call_p99_ms", "ms", Better::lower, milliseconds(slow.p99)));
+    metrics.push_back(single_sample("kept_beside_slow_peers", "1", Better::higher,
+                                    kept_throughput(evidence_).value));
     const auto& stalled = evidence_.stalled;
     const auto held =
         stalled.peak > stalled.resident_before ? stalled.peak - stalled.resident_before : 0;
-    metrics.push_back(one("stalled_reader_kib", "KiB", Better::lower,
-                          static_cast<double>(held) / 1024 / static_cast<double>(stalled.peers)));
+    metrics.push_back(
+        single_sample("stalled_reader_kib", "KiB", Better::lower,
+                      static_cast<double>(held) / 1024 / static_cast<double>(stalled.peers)));
     const auto& idle = evidence_.idle;
-    metrics.push_back(one("idle_connections", "1", Better::higher, static_cast<double>(idle.open)));
+    metrics.push_back(
+        single_sample("idle_connections", "1", Better::higher, static_cast<double>(idle.open)));
     if (idle.open > 0 && idle.resident > idle.resident_before) {
-      metrics.push_back(one("idle_connection_kib", "KiB", Better::lower,
-                            static_cast<double>(idle.resident - idle.resident_before) / 1024 /
-                                static_cast<double>(idle.open)));
+      metrics.push_back(single_sample("idle_connection_kib", "KiB", Better::lower,
+                                      static_cast<double>(idle.resident - idle.resident_before) /
+                                          1024 / static_cast<double>(idle.open)));
     }
     if (evidence_.exhaustion.served)
-      metrics.push_back(one("served_after_exhaustion_ms", "ms", Better::lower,
-                            milliseconds(*evidence_.exhaustion.served)));
+      metrics.push_back(single_sample("served_after_exhaustion_ms", "ms", Better::lower,
+                                      milliseconds(*evidence_.exhaustion.served)));
   }
 
   const Setting& setting_;

@@ -25,10 +25,6 @@ using namespace std::chrono_literals;
 
 constexpr const char* kSolid = "solid.bin";  // content() throughout
 
-Metric one(std::string name, std::string unit, Better better, double value) {
-  return {std::move(name), std::move(unit), better, {value}};
-}
-
 class FaultRun {
  public:
   FaultRun(const Setting& setting, EventStream& events)
@@ -287,16 +283,17 @@ class FaultRun {
   void add_metrics() {
     for (const auto& sample : evidence_.memory) {
       const auto add = [&](const char* what, std::uint64_t bytes) {
-        report_.metrics.push_back(one(fmt::format("{}_at_{}_mib", what, sample.size / kMiB), "MiB",
-                                      Better::lower,
-                                      static_cast<double>(bytes) / static_cast<double>(kMiB)));
+        report_.metrics.push_back(
+            single_sample(fmt::format("{}_at_{}_mib", what, sample.size / kMiB), "MiB",
+                          Better::lower, static_cast<double>(bytes) / static_cast<double>(kMiB)));
       };
       add("peak", sample.peak_bytes);
       if (&sample == &evidence_.memory.back()) add("own", sample.anonymous_bytes);
       if (&sample == &evidence_.memory.back()) add("mapped", sample.mapped_bytes);
     }
     const auto count = [&](const char* name, std::size_t number) {
-      report_.metrics.push_back(one(name, "1", Better::neither, static_cast<double>(number)));
+      report_.metrics.push_back(
+          single_sample(name, "1", Better::neither, static_cast<double>(number)));
     };
     if (!evidence_.ranges.empty()) count("ranges", evidence_.ranges.size());
     count("paths", evidence_.paths.size());
@@ -308,8 +305,8 @@ class FaultRun {
     for (const auto& absent : evidence_.absent) {
       if (absent.freed)
         report_.metrics.push_back(
-            one(absent.how == "is gone" ? "gone_freed_ms" : "stalled_freed_ms", "ms", Better::lower,
-                lab::milliseconds(*absent.freed)));
+            single_sample(absent.how == "is gone" ? "gone_freed_ms" : "stalled_freed_ms", "ms",
+                          Better::lower, lab::milliseconds(*absent.freed)));
     }
     if (evidence_.kills.empty()) return;
     count("kills",

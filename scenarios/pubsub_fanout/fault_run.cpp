@@ -25,10 +25,6 @@ constexpr Nanos kCutLasts = 20ms;
 constexpr Nanos kPatience = 15s;  // for the end of everything that is under way
 constexpr Nanos kSilent = 1s;     // so long nothing came: then nothing will
 
-Metric one(std::string name, std::string unit, Better better, double value) {
-  return {std::move(name), std::move(unit), better, {value}};
-}
-
 class FaultRun {
  public:
   FaultRun(const Setting& setting, EventStream& events)
@@ -358,7 +354,7 @@ class FaultRun {
   void add_metrics(TrialReport& report) const {
     const auto counts = count(evidence_);
     const auto add = [&](const char* name, Better better, std::uint64_t value) {
-      report.metrics.push_back(one(name, "1", better, static_cast<double>(value)));
+      report.metrics.push_back(single_sample(name, "1", better, static_cast<double>(value)));
     };
     add("deliveries", Better::neither, counts.deliveries);
     add("cuts", Better::neither, cuts_);
@@ -369,14 +365,14 @@ class FaultRun {
     add("reorderings", Better::lower, counts.reorderings);
     const auto lost = counts.gaps_silent + counts.duplicates + counts.reorderings;
     if (lost == 0 && counts.deliveries > 0)
-      report.metrics.push_back(
-          one("wrong_share_upper_95", "1", Better::lower, rule_of_three(counts.deliveries)));
+      report.metrics.push_back(single_sample("wrong_share_upper_95", "1", Better::lower,
+                                             rule_of_three(counts.deliveries)));
     std::uint64_t grew = 0;
     for (const auto& node : evidence_.memory)
       grew = std::max(grew, node.peak_bytes - std::min(node.peak_bytes, node.before_bytes));
     if (!evidence_.memory.empty())
-      report.metrics.push_back(
-          one("memory_growth_mib", "MiB", Better::lower, static_cast<double>(grew) / 1024 / 1024));
+      report.metrics.push_back(single_sample("memory_growth_mib", "MiB", Better::lower,
+                                             static_cast<double>(grew) / 1024 / 1024));
     report.histograms["delivery"] = delays();
   }
 

@@ -12,10 +12,6 @@ namespace {
 using namespace lab::harness;
 using namespace std::chrono_literals;
 
-Metric one(std::string name, std::string unit, Better better, double value) {
-  return {std::move(name), std::move(unit), better, {value}};
-}
-
 std::vector<Guard> guards(const Setting& setting, const Seen& seen) {
   const auto& evidence = seen.evidence;
   const auto claims = std::count_if(evidence.operations.begin(), evidence.operations.end(),
@@ -46,7 +42,7 @@ void add_metrics(const Seen& seen, TrialReport& report) {
   const auto& evidence = seen.evidence;
   auto& metrics = report.metrics;
   const auto add = [&](const char* name, Better better, double value) {
-    metrics.push_back(one(name, "1", better, value));
+    metrics.push_back(single_sample(name, "1", better, value));
   };
   add("jobs", Better::neither, static_cast<double>(evidence.jobs.size()));
   add("jobs_lost", Better::lower, static_cast<double>(lost(evidence).size()));
@@ -60,29 +56,30 @@ void add_metrics(const Seen& seen, TrialReport& report) {
       static_cast<double>(counts.killed_at_points + counts.killed_at_random +
                           counts.died_unplanned));
   for (const auto& point : seen.points) {
-    metrics.push_back(
-        one("deaths_" + point.point, "1", Better::neither, static_cast<double>(point.hits)));
+    metrics.push_back(single_sample("deaths_" + point.point, "1", Better::neither,
+                                    static_cast<double>(point.hits)));
   }
   add("deaths_at_random", Better::neither, static_cast<double>(counts.killed_at_random));
   const auto rejected =
       std::count_if(evidence.operations.begin(), evidence.operations.end(),
                     [](const auto& op) { return op.kind == kComplete && op.aux == 0; });
   add("completions_rejected", Better::neither, static_cast<double>(rejected));
-  metrics.push_back(one("took_s", "s", Better::neither, lab::seconds(seen.took)));
+  metrics.push_back(single_sample("took_s", "s", Better::neither, lab::seconds(seen.took)));
   if (const auto peak = retry_peak(evidence); peak && evidence.keeps)
-    metrics.push_back(one("retry_peak_share", "1", Better::lower, *peak));
+    metrics.push_back(single_sample("retry_peak_share", "1", Better::lower, *peak));
   if (const auto back = herd_back_within(evidence))
-    metrics.push_back(one("herd_back_within_ms", "ms", Better::higher, lab::milliseconds(*back)));
+    metrics.push_back(
+        single_sample("herd_back_within_ms", "ms", Better::higher, lab::milliseconds(*back)));
   const auto again = redeliveries(evidence);
   if (again.empty() || !evidence.keeps) return;
   Histogram took;
   for (const auto& redelivery : again) took.record(redelivery.back_at - redelivery.lost_at);
-  metrics.push_back(
-      one("redelivery_p50_ms", "ms", Better::lower, lab::milliseconds(took.percentile(0.5))));
-  metrics.push_back(
-      one("redelivery_p99_ms", "ms", Better::lower, lab::milliseconds(took.percentile(0.99))));
-  metrics.push_back(one("redelivery_bound_ms", "ms", Better::neither,
-                        lab::milliseconds(redelivery_bound(evidence))));
+  metrics.push_back(single_sample("redelivery_p50_ms", "ms", Better::lower,
+                                  lab::milliseconds(took.percentile(0.5))));
+  metrics.push_back(single_sample("redelivery_p99_ms", "ms", Better::lower,
+                                  lab::milliseconds(took.percentile(0.99))));
+  metrics.push_back(single_sample("redelivery_bound_ms", "ms", Better::neither,
+                                  lab::milliseconds(redelivery_bound(evidence))));
   report.histograms["redelivery"] = took;
 }
 
