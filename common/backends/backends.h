@@ -69,9 +69,11 @@ class RedisBackend {
   virtual std::vector<std::string> tool_arguments() const = 0;
 };
 
-/// GETs per second that redis-benchmark gets from it with so many clients and values of 64 bytes: what the machine gives
-/// at best. 0 where it cannot be asked (embedded, a password) or is not installed.
-double redis_benchmark_get(const RedisBackend& redis, std::size_t clients, std::size_t requests);
+/// What a session's limits() tell where Redis is what bounds `metric` (a rate): GETs per second that redis-benchmark gets
+/// from it with so many clients and values of 64 bytes. Empty where it cannot be asked (embedded, a password) or is not
+/// installed.
+std::vector<harness::Limit> redis_get_limit(const RedisBackend& redis, std::size_t clients,
+                                            std::size_t requests, const std::string& metric);
 
 /// The process faults of a database. One that the run did not start is not touched, and SQLite has no
 /// process of its own.

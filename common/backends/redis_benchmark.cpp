@@ -1,11 +1,15 @@
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "backends/backends.h"
 #include "core/subprocess.h"
 
 namespace lab::backends {
+namespace {
 
-double redis_benchmark_get(const RedisBackend& redis, std::size_t clients, std::size_t requests) {
+/// GETs per second; 0 when it could not be measured.
+double gets_per_second(const RedisBackend& redis, std::size_t clients, std::size_t requests) {
   const auto address = redis.tool_arguments();
   if (address.empty()) return 0;
   std::vector<std::string> argv{"redis-benchmark"};
@@ -24,6 +28,20 @@ double redis_benchmark_get(const RedisBackend& redis, std::size_t clients, std::
   std::from_chars(output->text.data() + line + begin.size(),
                   output->text.data() + output->text.size(), rate);
   return rate;
+}
+
+}  // namespace
+
+std::vector<harness::Limit> redis_get_limit(const RedisBackend& redis, std::size_t clients,
+                                            std::size_t requests, const std::string& metric) {
+  const double rate = gets_per_second(redis, clients, requests);
+  if (rate <= 0) return {};
+  return {{.name = fmt::format("redis-benchmark -c {} -t get -d 64", clients),
+           .metric = metric,
+           .unit = "1/s",
+           .samples = {rate},
+           .best = {},
+           .ratio = {}}};
 }
 
 }  // namespace lab::backends

@@ -84,15 +84,8 @@ class World : public Session {
   }
 
   std::vector<Limit> limits(int) override {
-    const double rate = lab::backends::redis_benchmark_get(*backends_.redis, kClients,
-                                                           plan_.flags.quick ? 3000 : 20000);
-    if (rate <= 0) return {};
-    return {{.name = fmt::format("redis-benchmark -c {} -t get -d 64", kClients),
-             .metric = "requests_per_second",
-             .unit = "1/s",
-             .samples = {rate},
-             .best = {},
-             .ratio = {}}};
+    return lab::backends::redis_get_limit(*backends_.redis, kClients,
+                                          plan_.flags.quick ? 3000 : 20000, "requests_per_second");
   }
 
  private:
