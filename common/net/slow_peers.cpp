@@ -18,6 +18,7 @@
 
 #include "core/stop.h"
 #include "net/http_load.h"
+#include "net/loopback.h"
 
 namespace lab::net {
 namespace {
@@ -41,11 +42,7 @@ char dribbled(std::size_t at) {
 int connect_to(int port, Instant deadline) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket < 0) return -1;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+  if (connect_to_loopback(socket, port) != 0) {
     pollfd waiting{socket, POLLOUT, 0};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now()).count();
     int error = ETIMEDOUT;

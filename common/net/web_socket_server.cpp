@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "core/result.h"
+#include "net/loopback.h"
 #include "net/web_socket_handshake.h"
 
 namespace lab::net {
@@ -241,26 +242,15 @@ void WebSocketPeer::end(std::uint16_t code) {
 WebSocketServer::WebSocketServer(EventLoop& loop, WebSocketHandler& handler, WebSocketLimits limits,
                                  int port)
     : loop_(loop), handler_(handler), limits_(limits), buffer_(kReadAtOnce) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const Listener listener = listen_on_loopback(port);
+  listener_ = listener.socket;
+  port_ = listener.port;
   spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const int on = 1;
-  if (listener_ >= 0 && port != 0)
-    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (listener_ < 0 || spare_ < 0 || ::bind(listener_, generic, size) != 0 ||
-      ::listen(listener_, SOMAXCONN) != 0 || ::getsockname(listener_, generic, &size) != 0) {
+  if (spare_ < 0) {
     const std::string why = std::strerror(errno);
-    if (listener_ >= 0) ::close(listener_);
-    if (spare_ >= 0) ::close(spare_);
-    throw Failure(Error{ErrorCode::unavailable, Happened::no,
-                        fmt::format("cannot listen on 127.0.0.1:{}: {}", port, why)});
+    ::close(listener_);
+    throw Failure(Error{ErrorCode::unavailable, Happened::no, "no descriptor is left: " + why});
   }
-  port_ = ntohs(address.sin_port);
   loop_.watch(listener_, EPOLLIN, *this);
 }
 

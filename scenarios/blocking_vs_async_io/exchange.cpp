@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "net/loopback.h"
+
 namespace blocking_vs_async_io {
 namespace {
 
@@ -53,11 +55,7 @@ bool connect_within(const Socket& socket, int port, Nanos limit) {
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);  // of connect, too
   const int on = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  return lab::net::connect_to_loopback(socket.get(), port) == 0;
 }
 
 /// The threads of the process and of its children.

@@ -1,6 +1,5 @@
 #include "workers.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include <cerrno>
 
 #include "core/result.h"
+#include "net/loopback.h"
 #include "serving.h"
 
 namespace blocking_vs_async_io {
@@ -16,17 +16,11 @@ PortHolder::PortHolder(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_
   const int on = 1;
   ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ::setsockopt(socket_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  socklen_t size = sizeof address;
-  if (::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+  port_ = lab::net::bind_to_loopback(socket_, port);
+  if (port_ < 0) {
     ::close(socket_);
     throw lab::Failure("cannot have the port");
   }
-  port_ = ntohs(address.sin_port);
 }
 
 PortHolder::~PortHolder() {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -12,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include "net/loopback.h"
 
 namespace large_file_streaming {
 namespace {
@@ -64,11 +65,7 @@ Client::Client(int port, Options options)
   if (options.receive_buffer > 0)
     ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer,
                  sizeof options.receive_buffer);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+  if (lab::net::connect_to_loopback(socket, port) != 0)
     throw lab::Failure(failed(fmt::format("cannot connect to 127.0.0.1:{}", port)));
 }
 

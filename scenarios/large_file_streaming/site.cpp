@@ -100,22 +100,4 @@ void reset_on_close(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
-File listen_on(int port, int& chosen) {
-  File listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  ::setsockopt(listener.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener.descriptor(), generic, sizeof address) != 0 ||
-      ::listen(listener.descriptor(), 128) != 0 ||
-      ::getsockname(listener.descriptor(), generic, &size) != 0)
-    throw lab::Failure(failed(fmt::format("cannot listen on 127.0.0.1:{}", port)));
-  chosen = ntohs(address.sin_port);
-  return listener;
-}
-
 }  // namespace large_file_streaming

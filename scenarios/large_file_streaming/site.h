@@ -70,7 +70,4 @@ void prepare_socket(int socket, const Patience& patience);
 /// The peer gets a reset instead of an end: what it has is not all.
 void reset_on_close(int socket);
 
-/// A listening socket on 127.0.0.1; port 0: any. Throws Failure.
-File listen_on(int port, int& chosen);
-
 }  // namespace large_file_streaming

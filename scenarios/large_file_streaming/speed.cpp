@@ -13,6 +13,7 @@
 
 #include "actors/role.h"
 #include "core/subprocess.h"
+#include "net/loopback.h"
 #include "probes.h"
 
 namespace large_file_streaming {
@@ -124,9 +125,9 @@ std::optional<double> bare_rate(const Setting& setting) {
 
 /// A port that was free a moment ago.
 int free_port() {
-  int port = 0;
-  const File listener = listen_on(0, port);
-  return port;
+  const auto listener = lab::net::listen_on_loopback();
+  ::close(listener.socket);
+  return listener.port;
 }
 
 std::string nginx_configuration(const fs::path& folder, const fs::path& root, int port) {
@@ -183,9 +184,9 @@ std::vector<Limit> measure_limits(const Setting& setting) {
 int bare_main() {
   const std::string path = lab::actors::take_orders();
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  int port = 0;
-  const File listener = listen_on(0, port);
-  lab::actors::tell_run(std::to_string(port));
+  const auto listening = lab::net::listen_on_loopback();
+  const File listener(listening.socket);
+  lab::actors::tell_run(std::to_string(listening.port));
   ::fcntl(listener.descriptor(), F_SETFL, 0);  // this one waits for its only client
   const File socket(
       ::accept4(listener.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));

@@ -7,6 +7,7 @@
 
 #include "domain/seed.h"
 #include "net/http_api.h"
+#include "net/loopback.h"
 #include "net/server_process.h"
 #include "server.h"
 #include "upload_folder.h"
@@ -72,9 +73,9 @@ int serve(const std::vector<Recipe>& recipes, const ServeOrders& orders) {
   Site site({*root, folder, recipe.upload,
              [&pages](const auto& request) { return pages.answer(request); },
              download && download->can_gzip()});
-  int port = orders.port;
-  File listener = listen_on(port, port);
-  lab::net::tell_port(port);
+  const auto listening = lab::net::listen_on_loopback(orders.port);
+  File listener(listening.socket);
+  lab::net::tell_port(listening.port);
   if (download) {
     serve_blocking(listener, site, *download, orders.patience);
   } else {

@@ -1,12 +1,12 @@
 #include "net/http_load.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <set>
 
+#include "net/loopback.h"
 #include "net/server_process.h"
 
 namespace lab::net {
@@ -117,14 +117,9 @@ TEST(HttpLoad, CountsWhatGetsNoAnswer) {
 TEST(HttpLoad, CountsWhatCannotConnect) {
   // Bound and not listening: nobody else gets this port.
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  socklen_t size = sizeof address;
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
   HttpLoad load;
-  load.port = ntohs(address.sin_port);
+  load.port = bind_to_loopback(socket, 0);
+  ASSERT_GT(load.port, 0);
   load.duration = 100ms;
   load.request = [bytes = request_bytes("GET", "/")](std::uint64_t) -> const std::string& {
     return bytes;

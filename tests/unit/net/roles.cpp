@@ -1,5 +1,5 @@
 // The servers that the tests of this room start: one thread, one connection after the other.
-#include <netinet/in.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -12,6 +12,7 @@
 #include "actors/role.h"
 #include "core/result.h"
 #include "net/http.h"
+#include "net/loopback.h"
 #include "net/server_process.h"
 
 namespace {
@@ -20,16 +21,10 @@ using namespace lab;
 using namespace lab::net;
 
 int listen_somewhere() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  ::listen(listener, 64);
-  socklen_t size = sizeof address;
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  tell_port(ntohs(address.sin_port));
-  return listener;
+  const Listener listener = listen_on_loopback();
+  ::fcntl(listener.socket, F_SETFL, 0);  // its accept() waits
+  tell_port(listener.port);
+  return listener.socket;
 }
 
 Response answer(const Request& request) {

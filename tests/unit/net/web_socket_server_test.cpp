@@ -4,13 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <map>
 #include <thread>
 
+#include "net/loopback.h"
 #include "net/web_socket_client.h"
 
 namespace lab::net {
@@ -175,11 +175,7 @@ TEST_F(WebSocketServerTest, OneThatSaysNothingIsNotWaitedForForEver) {
   Echo echo;
   WebSocketServer server(loop, echo, {.handshake = 20ms});
   const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(server.port()));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::connect(silent, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(connect_to_loopback(silent, server.port()), 0);
   for (const Instant limit = now() + 5s; now() < limit && server.connections() == 0;)
     loop.turn(1ms);
   for (const Instant limit = now() + 5s; now() < limit && server.connections() > 0;) loop.turn(1ms);
