@@ -143,7 +143,6 @@ struct SlowPeers::State {
     {
       const std::lock_guard lock(mutex);
       ++report.closed;
-      report.last_closed = now() - began;
       report.longest_stall =
           std::max(report.longest_stall, now() - std::max(began, peer.last_sent));
     }

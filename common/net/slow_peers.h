@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "core/clock.h"
 
@@ -25,12 +24,11 @@ struct SlowPeersOptions {
 };
 
 struct SlowPeersReport {
-  std::size_t connected = 0;         // of those asked for
-  std::size_t closed = 0;            // since then, by the server
-  std::uint64_t bytes_sent = 0;      // by all
-  std::optional<Nanos> last_closed;  // after the construction; none while nobody was closed
-  Nanos
-      longest_stall{};  // of those that were closed: from the last byte that was taken (or the construction) to the end
+  std::size_t connected = 0;     // of those asked for
+  std::size_t closed = 0;        // since then, by the server
+  std::uint64_t bytes_sent = 0;  // by all
+  /// Of those that were closed: from the last byte that was taken (or the construction) to the end.
+  Nanos longest_stall{};
 };
 
 class SlowPeers {
