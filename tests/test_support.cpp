@@ -10,6 +10,10 @@ namespace lab::test {
 
 namespace fs = std::filesystem;
 
+bool sanitized() {
+  return LAB_SANITIZED != 0;
+}
+
 bool eventually(Nanos limit, const std::function<bool()>& condition) {
   for (const Instant end = now() + limit; now() < end; std::this_thread::sleep_for(2ms)) {
     if (condition()) return true;

@@ -32,6 +32,9 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
+/// Is this a build with sanitizers? They look for mistakes in the code, not for rare moments or measured quantities.
+bool sanitized();
+
 /// Is it true before the time is up? Looks every two milliseconds, and a last time at the end.
 bool eventually(Nanos limit, const std::function<bool()>& condition);
 

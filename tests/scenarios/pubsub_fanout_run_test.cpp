@@ -28,10 +28,8 @@ class PubsubFanout : public test::ScenarioRun {
 };
 
 /// The kernel's numbers of a sanitizer's build say nothing of a variant's memory, and the check on them says so.
-const bool kSanitized = test::rounds(2) == 1;
-
 void expect_the_lesson(const json& result) {
-  if (!kSanitized) return test::expect_all_as_promised(result);
+  if (!test::sanitized()) return test::expect_all_as_promised(result);
   for (const auto& variant : result["variants"])
     EXPECT_NE(variant["as_promised"], "violated") << variant.dump(1);
 }
@@ -80,7 +78,7 @@ TEST_F(PubsubFanout, OnEverySeedTheBrokenBreakAndTheOthersAreNotAccused) {
   const char* backend = std::getenv("LAB_BACKEND");
   Flags broken{"direct_loop", "shared_payload"};
   if (backend && std::string(backend) == "real") broken.push_back("redis_pubsub");
-  if (kSanitized) broken.clear();
+  if (test::sanitized()) broken.clear();
   every_seed_tells_the_same_story({.broken = broken});
 }
 

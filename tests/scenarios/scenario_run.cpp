@@ -55,7 +55,7 @@ std::string told(const json& result, const std::string& variant_name, const json
 }  // namespace
 
 int rounds(int wanted) {
-  return LAB_SANITIZED ? std::min(wanted, 1) : wanted;
+  return sanitized() ? std::min(wanted, 1) : wanted;
 }
 
 ScenarioRun::ScenarioRun(std::string program) : program_(std::move(program)) {

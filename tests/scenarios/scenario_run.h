@@ -24,7 +24,7 @@ struct Ran {
   std::string text;
 };
 
-/// `wanted`, but 1 in a build with sanitizers: they look for mistakes in the code, not for rare moments.
+/// `wanted`, but 1 in a build with sanitizers.
 int rounds(int wanted);
 
 /// Each test has a folder of its own, into which results and the servers' folders go; after it nothing may be left there
