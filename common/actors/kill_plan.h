@@ -21,9 +21,9 @@ struct KillPlan {
   std::uint64_t seed = 1;
   std::size_t actors = 4;
   std::size_t kills = 0;
-  std::vector<std::string>
-      points;        // each gets as many deaths as the others, and so does the random moment
-  Nanos duration{};  // of the load; the deaths are spread over it
+  /// Each gets as many deaths as the others, and so does the random moment.
+  std::vector<std::string> points;
+  Nanos duration{};                 // of the load; the deaths are spread over it
   std::uint64_t most_passings = 4;  // the passing is one of 1 to this
 };
 

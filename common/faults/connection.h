@@ -69,8 +69,8 @@ class Pipe {
   Socket& to_;
   Shared& shared_;
   const Direction direction_;
-  Random jitter_,
-      corruption_;  // apart, so that how the bytes are cut up does not change the latter
+  /// Apart, so that how the bytes are cut up does not change the latter.
+  Random jitter_, corruption_;
   asio::steady_timer timer_;
   std::vector<char> incoming_, outgoing_;
   std::deque<Item> items_;

@@ -107,8 +107,8 @@ struct Scenario {
   std::string lesson;   // why it lost, one sentence; file:line are added
   std::string next;     // what to try next
   std::function<Timing(const Flags&)> timing;
-  std::function<std::unique_ptr<Session>(RunPlan&, EventStream&)>
-      open;  // may change the plan's fault, with a note
+  /// May change the plan's fault, with a note.
+  std::function<std::unique_ptr<Session>(RunPlan&, EventStream&)> open;
   /// Serves one variant alone, for other tools: prints {"listen":"127.0.0.1:PORT"} as the first line on stdout once it
   /// accepts, returns when a stop is requested (core/stop.h) and leaves nothing behind. Returns the exit status: 0 after a
   /// stop, kEnvironmentFailed when it cannot serve. Empty where the variants are no servers.

@@ -70,8 +70,8 @@ struct AmqpQueue {
   std::optional<std::string> dead_letter_exchange{}, dead_letter_routing_key{};
   std::optional<std::chrono::milliseconds> message_ttl{};
   std::optional<std::chrono::milliseconds> expires{};  // the queue goes when unused for so long
-  std::optional<int>
-      delivery_limit{};  // quorum only: returned to the queue more often, it is a dead letter
+  /// Quorum only: returned to the queue more often, it is a dead letter.
+  std::optional<int> delivery_limit{};
   std::optional<int> max_priority{};  // classic only
 };
 

@@ -26,8 +26,8 @@ struct Request {
   std::string body;
   int minor = 1;           // of HTTP/1.x
   bool keep_alive = true;  // may the connection go on after the answer?
-  bool expects_continue =
-      false;  // it waits for "100 Continue" (kContinue) before it sends its body
+  /// It waits for "100 Continue" (kContinue) before it sends its body.
+  bool expects_continue = false;
   std::optional<std::uint64_t> content_length;  // as announced; none: no body, or one in chunks
 
   const std::string* header(std::string_view name) const { return find_header(headers, name); }

@@ -23,8 +23,8 @@ inline constexpr const char* kServeRole = "serve";
 /// What the kernel lets the process have; none: as much as the run itself.
 struct ProcessLimits {
   std::optional<std::uint64_t> open_descriptors;  // RLIMIT_NOFILE
-  std::optional<std::uint64_t>
-      address_space_bytes;  // RLIMIT_AS; sanitizers need far more than they use
+  /// RLIMIT_AS; sanitizers need far more than they use.
+  std::optional<std::uint64_t> address_space_bytes;
 };
 
 /// What it has cost so far: the process and its children that run.
@@ -33,8 +33,8 @@ struct Usage {
   std::uint64_t peak_resident_bytes = 0;  // VmHWM since the start or reset_peak()
   std::size_t open_descriptors = 0;
   std::size_t threads = 0;
-  Nanos
-      cpu{};  // user and system, in steps of the kernel's clock tick (10 ms); ended children that were waited for count
+  /// User and system, in steps of the kernel's clock tick (10 ms); ended children that were waited for count.
+  Nanos cpu{};
 };
 
 struct ServerOptions {

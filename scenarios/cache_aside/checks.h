@@ -50,8 +50,8 @@ struct Evidence {
   lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
   std::vector<std::vector<StoreRead>> hot_loads;
   lab::Nanos probe_hiccup{};  // the scheduler's latest wake-up meanwhile
-  lab::Nanos
-      probe_patience{};  // a stall this long makes correct variants give up waiting and load again
+  /// A stall this long makes correct variants give up waiting and load again.
+  lab::Nanos probe_patience{};
 
   std::vector<AtRest> at_rest;  // successful reads only
   std::size_t at_rest_asked = 0;

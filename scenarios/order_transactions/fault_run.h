@@ -16,8 +16,8 @@ inline constexpr const char* kReset = "db-reset";
 struct Setting {
   const lab::harness::RunPlan& plan;
   lab::backends::Backends& backends;
-  lab::infra::Sql&
-      sql;  // the scenario's own connections: no fault but the database's own touches them
+  /// The scenario's own connections: no fault but the database's own touches them.
+  lab::infra::Sql& sql;
   const Recipe& recipe;
   Season season;
 };

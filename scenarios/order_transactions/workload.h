@@ -45,8 +45,8 @@ struct Season {
   std::int64_t product_on_sale(std::int64_t sale) const;
   /// Of a product on sale its number from 0, of another one -1.
   std::int64_t sale_of(std::int64_t product) const;
-  std::vector<std::pair<ProductId, std::int64_t>> stock()
-      const;  // of all its products, at the beginning
+  /// Of all its products, at the beginning.
+  std::vector<std::pair<ProductId, std::int64_t>> stock() const;
   std::int64_t first_request(std::uint32_t client) const;
   /// Order ids of the season are in [first, second).
   std::pair<std::int64_t, std::int64_t> order_ids() const;
