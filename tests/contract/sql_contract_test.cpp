@@ -1,6 +1,4 @@
 // What every database must do behind the same interface: SQLite, MariaDB and PostgreSQL.
-#include <fmt/format.h>
-
 #include <atomic>
 #include <future>
 #include <limits>
@@ -17,44 +15,14 @@ namespace {
 
 using domain::ProductId;
 using lab::test::must;
+using test::count;
 using test::Database;
 
 constexpr auto null = std::monostate{};
 
-std::int64_t count(const Result<SqlResult>& result) {
-  return as_integer(must(result).rows.at(0).at(0));
-}
+class SqlContract : public test::SqlTest {};
 
-class SqlContract : public ::testing::TestWithParam<SqlEngine> {
- protected:
-  void SetUp() override {
-    LAB_NEEDS(test::needed_for(GetParam()));
-    sql_ = connect_sql(Database::of(GetParam()).address());
-    // Referring tables first.
-    for (const char* table : {"outbox", "idempotency_keys", "payments", "order_lines", "orders",
-                              "products", "users", "schema_version", "t"}) {
-      must(sql_->run(fmt::format("DROP TABLE IF EXISTS {}", table)));
-    }
-    must(
-        sql_->run("CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, n BIGINT, d DOUBLE PRECISION, s "
-                  "VARCHAR(200))"));
-  }
-
-  Result<SqlResult> insert(SqlConnection& connection, std::int64_t id, std::int64_t n) {
-    return connection.run("INSERT INTO t (id, n) VALUES (?, ?)", {id, n});
-  }
-  Result<SqlResult> insert(std::int64_t id, std::int64_t n) {
-    return sql_->run("INSERT INTO t (id, n) VALUES (?, ?)", {id, n});
-  }
-  std::int64_t rows() { return count(sql_->run("SELECT COUNT(*) FROM t")); }
-
-  std::unique_ptr<Sql> sql_;
-};
-
-INSTANTIATE_TEST_SUITE_P(All, SqlContract,
-                         ::testing::Values(SqlEngine::sqlite, SqlEngine::mariadb,
-                                           SqlEngine::postgres),
-                         [](const auto& chosen) { return std::string(name(chosen.param)); });
+INSTANTIATE_TEST_SUITE_P(All, SqlContract, test::every_engine(), test::engine_of);
 
 TEST_P(SqlContract, ValuesComeBackAsTheyWent) {
   const std::int64_t big = std::numeric_limits<std::int64_t>::max();
@@ -211,58 +179,6 @@ TEST_P(SqlContract, StepsOutOfOrderAreInvalid) {
   EXPECT_EQ(sql_->engine(), GetParam());
 }
 
-constexpr auto kInsert = "INSERT INTO t (id, n) VALUES (?, ?)";
-constexpr auto kRaise = "UPDATE t SET n = n + ? WHERE id = ? AND n >= ?";
-
-SqlStatement insertion(std::int64_t id, std::int64_t n) {
-  return {kInsert, {id, n}};
-}
-SqlStatement raise(std::int64_t by, std::int64_t id, std::int64_t from) {
-  return {kRaise, {by, id, from}};
-}
-
-TEST_P(SqlContract, AtOnceMeansAll) {
-  must(insert(1, 10));
-  for (std::int64_t id = 2; id <= 4; ++id)
-    EXPECT_TRUE(must(sql_->run_at_once({insertion(id, 0), raise(1, 1, 0)})));
-  EXPECT_EQ(rows(), 4);
-  EXPECT_EQ(count(sql_->run("SELECT n FROM t WHERE id = 1")), 13);
-}
-
-TEST_P(SqlContract, AtOnceMeansNothingWhenAStatementFindsNoRow) {
-  must(insert(1, 10));
-  EXPECT_FALSE(must(sql_->run_at_once({insertion(2, 0), raise(1, 1, 11), insertion(3, 0)})));
-  EXPECT_FALSE(must(sql_->run_at_once({insertion(2, 0), insertion(3, 0), raise(1, 9, 0)})));
-  EXPECT_EQ(rows(), 1);
-  EXPECT_TRUE(must(sql_->run_at_once({insertion(2, 0), raise(1, 1, 10), insertion(3, 0)})));
-  EXPECT_EQ(rows(), 3);
-}
-
-TEST_P(SqlContract, AtOnceMeansNothingAfterAnErrorAndTheConnectionGoesOn) {
-  must(insert(1, 10));
-  const auto connection = must(sql_->acquire());
-  const std::vector<SqlStatement> duplicate{insertion(2, 0), raise(1, 1, 0), insertion(1, 0)};
-  for (int i = 0; i < 3; ++i) {
-    const auto refused = connection->run_at_once(duplicate);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::conflict);
-    EXPECT_EQ(refused.error().happened, Happened::no);
-  }
-  EXPECT_EQ(must(connection->run("SELECT n FROM t")).rows.at(0).at(0), SqlValue(std::int64_t{10}));
-  EXPECT_EQ(rows(), 1);  // seen by another connection
-  must(insert(*connection, 5, 0));
-  EXPECT_EQ(rows(), 2) << "no transaction was left open";
-}
-
-TEST_P(SqlContract, AtOnceIsATransactionOfItsOwn) {
-  const auto connection = must(sql_->acquire());
-  must(connection->begin());
-  const std::vector<SqlStatement> one{insertion(1, 0)};
-  EXPECT_EQ(connection->run_at_once(one).error().code, ErrorCode::invalid);
-  must(connection->rollback());
-  EXPECT_TRUE(must(connection->run_at_once(one)));
-}
-
 TEST_P(SqlContract, NobodySeesATransactionBeforeItsCommit) {
   const auto writer = must(sql_->acquire());
   must(writer->begin());
@@ -381,10 +297,7 @@ class Migrations : public SqlContract {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(All, Migrations,
-                         ::testing::Values(SqlEngine::sqlite, SqlEngine::mariadb,
-                                           SqlEngine::postgres),
-                         [](const auto& chosen) { return std::string(name(chosen.param)); });
+INSTANTIATE_TEST_SUITE_P(All, Migrations, test::every_engine(), test::engine_of);
 
 TEST_P(Migrations, TheProgramsOwnRunOnEveryEngineTwice) {
   must(migrate(*sql_, domain::migrations()));
@@ -467,10 +380,7 @@ class Products : public SqlContract {
   std::unique_ptr<SqlProductRepository> repository_;
 };
 
-INSTANTIATE_TEST_SUITE_P(All, Products,
-                         ::testing::Values(SqlEngine::sqlite, SqlEngine::mariadb,
-                                           SqlEngine::postgres),
-                         [](const auto& chosen) { return std::string(name(chosen.param)); });
+INSTANTIATE_TEST_SUITE_P(All, Products, test::every_engine(), test::engine_of);
 
 TEST_P(Products, AreFoundAsTheyWereInserted) {
   const auto all = must(repository_->find_all());
