@@ -106,7 +106,7 @@ std::string without_shared_indentation(string_view block) {
 // ---- marks -----------------------------------------------------------------------------------
 
 struct Mark {
-  std::string kind;  // "code", "table"
+  std::string kind;  // "code", "table", "picture"
   std::string argument;
   std::string text() const { return kind + ": " + argument; }
   std::string closing() const { return "<!-- /" + kind + " -->"; }
@@ -148,14 +148,24 @@ Result<std::string> code(const std::string& argument, const ReadFile& read) {
   return fmt::format("```{}\n{}```\n", fence_language(path), block);
 }
 
+/// "results/reference/x.json limits reads_per_second": a recorded result, what is made of it, and which of its metrics.
+struct Wanted {
+  std::string recorded, what;
+  std::vector<std::string> metrics;
+};
+
+Wanted wanted(const std::string& argument) {
+  std::istringstream words(argument);
+  Wanted wanted;
+  words >> wanted.recorded >> wanted.what;
+  for (std::string word; words >> word;) wanted.metrics.push_back(word);
+  return wanted;
+}
+
 Result<std::string> table(const std::string& argument, const std::string& document,
                           const ReadFile& read) {
-  std::istringstream words(argument);
-  std::string path, kind;
-  words >> path >> kind;
-  std::vector<std::string> columns;
-  for (std::string word; words >> word;) columns.push_back(word);
-  const auto result = read(path);
+  const auto [recorded, kind, columns] = wanted(argument);
+  const auto result = read(recorded);
   if (!result) return result.error();
   return result_table(*result, kind, columns, document);
 }
@@ -163,11 +173,7 @@ Result<std::string> table(const std::string& argument, const std::string& docume
 /// Adds the picture's file to the document's; returns the line that shows it.
 Result<std::string> picture(const std::string& argument, const std::string& path,
                             const ReadFile& read, Document& document) {
-  std::istringstream words(argument);
-  std::string recorded, name;
-  words >> recorded >> name;
-  std::vector<std::string> metrics;
-  for (std::string word; words >> word;) metrics.push_back(word);
+  const auto [recorded, name, metrics] = wanted(argument);
   const auto result = read(recorded);
   if (!result) return result.error();
   if (!name.ends_with(".svg")) return invalid("a picture's name ends in .svg");
