@@ -39,7 +39,7 @@ class CrashPoints {
   void pass(std::string_view point);
 
   /// The two halves of pass(), for who has to do something before it dies: counts the passing and says whether this is the
-  /// place; and dies there.
+  /// place; and, where it was, dies there.
   bool arrive(std::string_view point);
   [[noreturn]] void die(std::string_view point);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -32,29 +33,27 @@ std::string number(double value) {
   return fmt::format("{:.3g}", value);
 }
 
-/// The median; 0 where the variant has no such metric.
-double median_of(const json& variant, const std::string& name) {
+/// The median; none where the variant has no such metric.
+std::optional<double> median_of(const json& variant, const std::string& name) {
   for (const auto& metric : variant.at("metrics")) {
-    if (metric.at("name") == name) return metric.at("median");
+    if (metric.at("name") == name) return metric.at("median").get<double>();
   }
-  return 0;
+  return std::nullopt;
 }
 
 bool somebody_has(const json& result, const std::string& name) {
-  for (const auto& variant : result.at("variants")) {
-    for (const auto& metric : variant.at("metrics")) {
-      if (metric.at("name") == name) return true;
-    }
-  }
-  return false;
+  const auto& variants = result.at("variants");
+  return std::any_of(variants.begin(), variants.end(),
+                     [&](const json& variant) { return median_of(variant, name).has_value(); });
 }
 
 std::string text(int x, int y, std::string_view anchor, std::string_view what) {
   return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor, what);
 }
 
-std::string bar(int y, double value, double largest, std::string_view colour) {
-  const double width = largest > 0 ? value / largest * kBars : 0;
+std::string bar(int y, std::optional<double> measured, double largest, std::string_view colour) {
+  if (!measured) return text(kLeft + 5, y + kBar - 2, "start", "–");
+  const double value = *measured, width = largest > 0 ? value / largest * kBars : 0;
   return fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>\n",
                      kLeft, y, std::max(width, 1.0), kBar - 1, colour) +
          text(kLeft + static_cast<int>(std::lround(width)) + 5, y + kBar - 2, "start",
@@ -75,7 +74,8 @@ std::string legend(int y, const std::vector<std::string>& metrics) {
 std::string chart(const json& result, const std::vector<std::string>& metrics) {
   double largest = 0;
   for (const auto& variant : result.at("variants")) {
-    for (const auto& metric : metrics) largest = std::max(largest, median_of(variant, metric));
+    for (const auto& metric : metrics)
+      largest = std::max(largest, median_of(variant, metric).value_or(0));
   }
   std::string svg;
   const int group = static_cast<int>(metrics.size()) * kBar;

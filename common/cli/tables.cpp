@@ -200,10 +200,14 @@ std::string limits(const json& result) {
       header({"what the machine gives at best", "measured", "best variant", "ratio"}, "--:");
   for (const auto& limit : result.at("limits")) {
     const std::string name = limit.at("name"), metric = limit.at("metric"), unit = limit.at("unit");
-    text += row(
-        {fmt::format("{} ({})", name, metric), spread(limit) + " " + unit, limit.at("best"),
-         fmt::format("{:.2f} [{:.2f}, {:.2f}]", limit.at("ratio").get<double>(),
-                     limit.at("ratio_low").get<double>(), limit.at("ratio_high").get<double>())});
+    // Nobody that it bounds has a rank: then there is nothing to compare it with.
+    const bool compared = limit.at("ratio_n").get<int>() > 0;
+    text += row({fmt::format("{} ({})", name, metric), spread(limit) + " " + unit,
+                 compared ? limit.at("best").get<std::string>() : "–",
+                 compared ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", limit.at("ratio").get<double>(),
+                                        limit.at("ratio_low").get<double>(),
+                                        limit.at("ratio_high").get<double>())
+                          : "–"});
   }
   return text;
 }

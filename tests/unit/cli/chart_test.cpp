@@ -9,6 +9,7 @@ namespace lab::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const std::string kResult = R"({"schema":"lab.result/1","variants":[
   {"name":"slow","ranked":false,"metrics":[{"name":"per_second","median":250}]},
@@ -22,6 +23,8 @@ TEST(BarChart, HasABarAMetricAndMarksWhoBrokeACheck) {
   EXPECT_THAT(svg, HasSubstr("width=\"220.0\""));
   EXPECT_THAT(svg, HasSubstr("width=\"110.0\""));
   EXPECT_THAT(svg, HasSubstr(">1,000</text>"));
+  EXPECT_THAT(svg, HasSubstr(">–</text>")) << "slow has no such metric";
+  EXPECT_THAT(svg, Not(HasSubstr(">0</text>")));
 }
 
 TEST(BarChart, OfWhatIsNotThereIsAnError) {

@@ -28,7 +28,9 @@ constexpr std::string_view kResult = R"json({
                  {"name": "outage_ms", "unit": "ms", "median": 0.0123, "low": 0.0123, "high": 0.0123, "n": 1},
                  {"name": "memory_peak", "unit": "MB", "median": 5, "low": 4, "high": 6, "n": 9}]}],
   "limits": [{"name": "redis-benchmark GET", "metric": "reads_per_second", "unit": "1/s", "median": 11000, "low": 10000,
-              "high": 12000, "n": 9, "best": "lease", "ratio": 0.897, "ratio_low": 0.82, "ratio_high": 0.98}]
+              "high": 12000, "n": 9, "best": "lease", "ratio": 0.897, "ratio_low": 0.82, "ratio_high": 0.98, "ratio_n": 9},
+             {"name": "RabbitMQ alone", "metric": "reads_per_second", "unit": "1/s", "median": 11000, "low": 10000,
+              "high": 12000, "n": 9, "best": "naive", "ratio": 0, "ratio_low": 0, "ratio_high": 0, "ratio_n": 0}]
 })json";
 
 std::string table(const std::string& kind, const std::vector<std::string>& metrics = {}) {
@@ -83,6 +85,10 @@ TEST(ResultTable, LimitsShowHowNearTheBestCame) {
       table("limits"),
       HasSubstr("| redis-benchmark GET (reads_per_second) | 11,000 [10,000, 12,000] 1/s | lease "
                 "| 0.90 [0.82, 0.98] |\n"));
+  EXPECT_THAT(table("limits"),
+              HasSubstr("| RabbitMQ alone (reads_per_second) | 11,000 [10,000, 12,000] 1/s | – | – "
+                        "|\n"))
+      << "the one that it bounds has no rank";
 }
 
 TEST(ResultTable, SaysWhereTheNumbersComeFrom) {
