@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "faults/proxy.h"
@@ -14,6 +12,7 @@ namespace lab::infra {
 namespace {
 
 using lab::test::must;
+using lab::test::text_of;
 
 servers::RabbitServer& broker() {
   static const auto one = must(lab::test::supervisor().rabbitmq());
@@ -21,11 +20,6 @@ servers::RabbitServer& broker() {
 }
 
 constexpr auto npos = std::string::npos;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class AmqpContract : public ::testing::Test {
  protected:

@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <set>
 
 #include "support.h"
@@ -228,11 +226,8 @@ TEST_F(RabbitQueueContract, SurvivesTheDeathOfTheBroker) {
   ASSERT_TRUE(eventually(10s, [&] { return must(queue->counts())[JobState::waiting] == 2; }));
   // RabbitMQ 3.10 writes down which quorum queues there are with half a second of delay.
   const auto names = broker().folder() / "data/lab@localhost/quorum/lab@localhost/names.dets";
-  ASSERT_TRUE(eventually(5s, [&] {
-    std::ifstream file(names);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    return text.find("lab_" + name) != std::string::npos;
-  }));
+  ASSERT_TRUE(eventually(
+      5s, [&] { return lab::test::text_of(names).find("lab_" + name) != std::string::npos; }));
   const LeasedJob held = claim_one(*queue);
   must(broker().restart());
   EXPECT_FALSE(must(queue->complete(held.receipt()))) << "the connection was its lease";

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <functional>
 #include <limits>
-#include <sstream>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -26,14 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using test::text_of;
 using ::testing::HasSubstr;
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // ---- lab.result/1 against its schema ---------------------------------------------------------
 

@@ -5,27 +5,22 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include "core/subprocess.h"
 #include "rules.h"
+#include "test_support.h"
 
 namespace lab::tidy {
 namespace {
 
 namespace fs = std::filesystem;
+using test::text_of;
 using testing::IsEmpty;
 
 const fs::path kRoot = LAB_SOURCE_FOLDER;
-
-std::string text_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 /// What git knows of; a file that is not added yet is nobody's business.
 Files tracked_files() {

@@ -2,11 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include "test_support.h"
 
 namespace lab::cli {
 namespace {
@@ -41,12 +38,10 @@ TEST(Call, KeepsOtherProgramsOutOfOurResult) {
 }
 
 TEST(Call, WritesToALog) {
-  std::string name = std::filesystem::temp_directory_path() / "lab-log-XXXXXX";
-  close(mkstemp(name.data()));
-  EXPECT_EQ(call({"sh", "-c", "echo out; echo err >&2"}, {.log = name}).value(), 0);
-  std::ifstream log(name);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(log), {}), "out\nerr\n");
-  std::filesystem::remove(name);
+  const test::TestFolder folder;
+  const auto log = folder / "log";
+  EXPECT_EQ(call({"sh", "-c", "echo out; echo err >&2"}, {.log = log}).value(), 0);
+  EXPECT_EQ(test::text_of(log), "out\nerr\n");
 }
 
 TEST(Call, OfAProgramThatIsNotThereSaysSo) {

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "net/http_load.h"
+#include "test_support.h"
 
 namespace lab::net {
 namespace {
@@ -61,10 +62,10 @@ TEST(ServerProcess, MeasuresMemoryDescriptorsAndThreads) {
   constexpr std::uint64_t kMuch = 50'000'000;
   ServerProcess server(role("breathe", std::to_string(kMuch)));
   Usage usage;
-  for (const Instant limit = now() + 5s; now() < limit;) {  // until it has given them back
+  EXPECT_TRUE(test::eventually(5s, [&] {  // it gives them back
     usage = server.usage().value();
-    if (usage.resident_bytes + kMuch / 2 < usage.peak_resident_bytes) break;
-  }
+    return usage.resident_bytes + kMuch / 2 < usage.peak_resident_bytes;
+  }));
   EXPECT_GE(usage.peak_resident_bytes, kMuch);
   EXPECT_GE(usage.threads, 1U);
   EXPECT_GE(usage.open_descriptors, 3U);

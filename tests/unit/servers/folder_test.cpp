@@ -13,6 +13,7 @@
 namespace lab::servers {
 namespace {
 
+using lab::test::text_of;
 using test::must;
 using test::TestFolder;
 using test::fs::path;
@@ -26,14 +27,9 @@ void write_marker(const path& folder, const std::string& text) {
   std::ofstream(folder / ".lab-owner") << text;
 }
 
-std::string read_all(const path& file) {
-  std::ifstream stream(file);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 /// The marker of this very process, as another one with the same number would have left it.
 std::string marker_of_another_process(const path& folder) {
-  std::istringstream words(read_all(folder / ".lab-owner"));
+  std::istringstream words(text_of(folder / ".lab-owner"));
   std::string pid, start_time, pid_namespace;
   words >> pid >> start_time >> pid_namespace;
   return pid + " 1 " + pid_namespace + "\n";
@@ -45,7 +41,7 @@ TEST(Folder, IsForItsUserAloneAndMarked) {
   struct stat info {};
   ASSERT_EQ(::stat(folder.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0700u);
-  EXPECT_TRUE(read_all(folder / ".lab-owner").starts_with(std::to_string(::getpid()) + " "));
+  EXPECT_TRUE(text_of(folder / ".lab-owner").starts_with(std::to_string(::getpid()) + " "));
   std::ofstream(folder / "some data") << "x";
   test::fs::create_directories(folder / "more" / "of it");
   EXPECT_TRUE(remove_marked_folder(folder));
@@ -135,7 +131,7 @@ TEST(Files, ACopyHasTheSameContentAndModes) {
   ::chmod((from / "deep" / "file").c_str(), 0600);
   must(copy_folder(from, root.path() / "to", this_user()));
   const auto to = root.path() / "to" / "deep";
-  EXPECT_EQ(read_all(to / "file"), std::string(100'000, 'x'));
+  EXPECT_EQ(text_of(to / "file"), std::string(100'000, 'x'));
   EXPECT_TRUE(test::fs::is_directory(to / "empty"));
   struct stat info {};
   ::stat(to.c_str(), &info);

@@ -3,15 +3,13 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "servers/wire.h"
 #include "support.h"
 
 namespace lab::servers {
 namespace {
 
+using lab::test::text_of;
 using test::must;
 
 class Rabbit : public ::testing::Test {
@@ -45,11 +43,6 @@ class Rabbit : public ::testing::Test {
   static inline std::unique_ptr<Shared> shared;
   RabbitServer* rabbit = nullptr;
 };
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 int mode_of(const std::filesystem::path& path) {
   struct stat info {};
