@@ -194,6 +194,8 @@ int profile(const std::string& scenario, const std::string& variant,
   Profiling profiling{(project.bin / *program).string(), flags,
                       project.root / "results/local" / name / ("profile-" + utc_compact())};
   if (std::erase(profiling.flags, "--record") > 0) {
+    if (!harness::may_measure())
+      return complain(kUsage, "only a release build may write results/reference");
     profiling.reference =
         project.root / "results/reference" /
         fmt::format("{}-{}cpu-{}.profile.txt", name, harness::this_machine().cpus, variant);
