@@ -39,6 +39,20 @@ std::vector<bool> answers(const RedisReply& reply) {
   return all;
 }
 
+/// True for all of them but these, counted from one.
+std::vector<bool> all_but(const RedisReply& exceptions, std::size_t count) {
+  std::vector<bool> all(count, true);
+  for (const auto& place : exceptions.items)
+    all.at(static_cast<std::size_t>(number(place)) - 1) = false;
+  return all;
+}
+
+/// What the books say of it, if there is nothing but its payload to say.
+bool is_plain(const NewJob& job) {
+  return job.priority == Priority::normal && job.delay <= Nanos{} && job.max_attempts == 0 &&
+         job.order_key.empty();
+}
+
 void add_receipts(std::vector<std::string>& arguments, std::span<const Receipt> receipts) {
   for (const auto& receipt : receipts) {
     arguments.push_back(receipt.id);
@@ -90,18 +104,22 @@ Result<std::vector<Enqueued>> ScriptedQueue::enqueue(std::span<const NewJob> job
   std::vector<Enqueued> enqueued;
   enqueued.reserve(jobs.size());
   Words arguments;
-  arguments.reserve(jobs.size() * 6);
+  arguments.reserve(jobs.size() * 2);
   for (const auto& job : jobs) {
     if (auto fine = check_job(job); !fine) return fine.error();
     enqueued.push_back({job.id.empty() ? made_id() : job.id});
+    arguments.push_back(enqueued.back().id);
+    arguments.push_back((is_plain(job) ? "-" : "+") + job.payload);
+    if (is_plain(job)) continue;
     arguments.insert(arguments.end(),
-                     {enqueued.back().id, job.payload, text(static_cast<int>(job.priority)),
-                      whole_milliseconds(job.delay), text(job.max_attempts), job.order_key});
+                     {text(static_cast<int>(job.priority)), whole_milliseconds(job.delay),
+                      text(job.max_attempts), job.order_key});
   }
   if (jobs.empty()) return enqueued;
-  auto added = run_answers(scripts_.enqueue, arguments);
-  if (!added) return added.error();
-  for (std::size_t i = 0; i < enqueued.size(); ++i) enqueued[i].added = (*added)[i];
+  auto known = run(scripts_.enqueue, arguments);
+  if (!known) return known.error();
+  const auto added = all_but(*known, enqueued.size());
+  for (std::size_t i = 0; i < enqueued.size(); ++i) enqueued[i].added = added[i];
   return enqueued;
 }
 
@@ -115,27 +133,29 @@ Result<void> ScriptedQueue::check(const Claim& claim) const {
   return check_lease(claim.lease);
 }
 
-/// "3:email-17", "+payload" and then, only after a '+', failures, stalls, attempts limit and order key.
-std::vector<LeasedJob> ScriptedQueue::leased_jobs(std::span<RedisReply> items,
-                                                  Instant until) const {
+/// Claims like "3:email-17"; records like "-payload"; and for each record that begins with a '+' its failures, stalls,
+/// attempts limit and order key.
+std::vector<LeasedJob> ScriptedQueue::leased_jobs(std::span<RedisReply> claims,
+                                                  std::span<RedisReply> records,
+                                                  std::span<RedisReply> more, Instant until) const {
   std::vector<LeasedJob> jobs;
-  jobs.reserve(items.size() / 2);
-  for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+  jobs.reserve(claims.size());
+  auto next = more.begin();
+  for (std::size_t i = 0; i < claims.size(); ++i) {
     LeasedJob& job = jobs.emplace_back();
-    const std::string& claim = items[i].text;
-    const auto colon = claim.find(':');
+    const std::string& claim = claims[i].text;
+    const std::string& record = records[i].text;
     std::from_chars(claim.data(), claim.data() + claim.size(), job.epoch);
-    job.id = claim.substr(colon + 1);
-    job.payload = items[i + 1].text.substr(1);
+    job.id.assign(claim, claim.find(':') + 1);
+    job.payload.assign(record, 1);
     job.max_attempts = options_.rules.max_attempts;
     job.lease_until = until;
-    if (items[i + 1].text.front() == '-') continue;
-    const auto& more = items[i + 2].items;
-    job.attempt = static_cast<int>(number(more[0])) + 1;
-    job.stalls = static_cast<int>(number(more[1]));
-    if (const auto max = static_cast<int>(number(more[2])); max > 0) job.max_attempts = max;
-    job.order_key = more[3].text;
-    ++i;
+    if (record.front() == '-') continue;
+    const auto& fields = (next++)->items;
+    job.attempt = static_cast<int>(number(fields[0])) + 1;
+    job.stalls = static_cast<int>(number(fields[1]));
+    if (const auto max = static_cast<int>(number(fields[2])); max > 0) job.max_attempts = max;
+    job.order_key = fields[3].text;
   }
   return jobs;
 }
@@ -152,11 +172,12 @@ Result<ScriptedQueue::Turned> ScriptedQueue::turn(std::span<const Receipt> recei
   auto reply = run(scripts_.turn, arguments);
   if (!reply) return reply.error();
   Turned turned;
-  turned.turn.completed = answers(reply->items[0]);
-  const std::span items(reply->items[1].items);
-  if (const auto due_ms = number(items[0]); due_ms >= 0)
-    turned.next_due = std::chrono::milliseconds(due_ms);
-  turned.turn.claimed = leased_jobs(items.subspan(1), until);
+  auto& items = reply->items;
+  turned.turn.completed = all_but(items[0], receipts.size());
+  if (items.size() > 1 && number(items[1]) >= 0)
+    turned.next_due = std::chrono::milliseconds(number(items[1]));
+  if (items.size() > 4)
+    turned.turn.claimed = leased_jobs(items[2].items, items[3].items, items[4].items, until);
   return turned;
 }
 

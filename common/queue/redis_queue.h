@@ -63,7 +63,9 @@ class ScriptedQueue : public JobQueue {
   Result<void> check(const Claim& claim) const;
   Result<void> check_lease(Nanos lease) const;
   Result<void> wait_for_wake_up(Nanos limit);
-  std::vector<LeasedJob> leased_jobs(std::span<infra::RedisReply> items, Instant until) const;
+  std::vector<LeasedJob> leased_jobs(std::span<infra::RedisReply> claims,
+                                     std::span<infra::RedisReply> records,
+                                     std::span<infra::RedisReply> more, Instant until) const;
   JobStatus status_from(std::span<infra::RedisReply> fields) const;
 
   infra::Redis& redis_;

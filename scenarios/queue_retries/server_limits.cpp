@@ -86,7 +86,7 @@ class Requests {
     std::vector<std::string> words;
     for (std::size_t i = first; i < first + kBatch; ++i) {
       const Job job{.number = static_cast<std::int64_t>(i)};
-      words.insert(words.end(), {job.id(), encode(job), "1", "0", "0", ""});
+      words.insert(words.end(), {job.id(), "-" + encode(job)});
     }
     add(scripts().enqueue, words);
   }

@@ -305,6 +305,24 @@ TEST_P(JobQueueContract, ManyAtOnce) {
   EXPECT_TRUE(must(queue->complete(std::vector<Receipt>{})).empty());
 }
 
+TEST_P(JobQueueContract, OfABatchOnlyWhatIsHeldIsCompleted) {
+  const auto queue = make();
+  put(*queue, {"a", "b", "c", "d", "e"});
+  const auto held = receipts(claim(*queue, 5));
+  EXPECT_TRUE(must(queue->complete(held[1])));
+  EXPECT_TRUE(must(queue->give_back(held[2])));
+  const std::vector<Receipt> batch{held[0], held[1], held[2],      {"d", held[3].epoch + 1},
+                                   held[4], held[0], {"nobody", 1}};
+  EXPECT_EQ(must(queue->complete(batch)),
+            (std::vector<bool>{true, false, false, false, true, false, false}));
+  EXPECT_EQ(state(*queue, "c"), JobState::waiting);
+  EXPECT_EQ(state(*queue, "d"), JobState::active);
+  EXPECT_TRUE(must(queue->complete(held[3])));
+  const auto counts = must(queue->counts());
+  EXPECT_EQ(counts.at(JobState::completed), 4);
+  EXPECT_EQ(counts.at(JobState::active), 0);
+}
+
 TEST_P(JobQueueContract, CompletesAndClaimsInOneTurn) {
   const auto queue = make();
   put(*queue, {"a", "b"});
