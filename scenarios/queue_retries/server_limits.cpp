@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -31,53 +30,50 @@ constexpr Work kOnlyEnqueue{"enqueue", "enqueued_per_second", true, false},
     kOnlyDrain{"drain", "drained_per_second", false, true},
     kBoth{"both", "both_per_second", true, true};
 
-constexpr int kTimes = 3;
-
-/// Of several measurements the best one: what disturbs them makes them slower only. A rate of zero is none.
-void keep_best(std::vector<Limit>& limits, const std::string& what, const Work& work,
-               const std::string& variant, double rate) {
+/// A rate of zero is none.
+void keep(std::vector<Limit>& limits, const std::string& what, const Work& work,
+          const std::string& variant, double rate) {
   if (rate <= 0) return;
-  Limit limit{.name = fmt::format("{}, {}, {} in flight", what, work.name, kInFlight),
-              .metric = work.metric,
-              .unit = "1/s",
-              .samples = {rate},
-              .best = variant,
-              .ratio = {}};
-  const auto same = std::find_if(limits.begin(), limits.end(),
-                                 [&](const Limit& kept) { return kept.name == limit.name; });
-  if (same == limits.end()) {
-    limits.push_back(std::move(limit));
-  } else {
-    same->samples.front() = std::max(same->samples.front(), rate);
-  }
+  limits.push_back({.name = fmt::format("{}, {}, {} in flight", what, work.name, kInFlight),
+                    .metric = work.metric,
+                    .unit = "1/s",
+                    .samples = {rate},
+                    .best = variant,
+                    .ratio = {}});
 }
 
-/// The queue's scripts as bytes on the wire, for one connection with a queue of its own: so it is known beforehand which
-/// jobs each claim gets. Each completes what the one before it got.
+/// The queue's scripts as bytes on the wire, one request a step, for one connection. A producer and a worker share a queue
+/// that is theirs alone: so it is known beforehand which jobs each claim gets. Each completes what the one before it got.
 class Requests {
  public:
-  Requests(std::string queue, std::size_t jobs, const Work& work)
-      : key_("{queue:" + std::move(queue) + "}") {
-    for (std::size_t first = 0; first < jobs; first += kBatch) {
-      requests_.emplace_back();
-      if (work.enqueue) enqueue(first);
-      if (work.drain) turn(first, kBatch);
-    }
-    requests_.emplace_back();
-    if (work.drain) turn(jobs, 0);
+  static Requests of_producer(const std::string& queue, std::size_t jobs) {
+    Requests requests(queue);
+    for (std::size_t first = 0; first < jobs; first += kBatch) requests.enqueue(first);
+    return requests;
   }
 
-  struct Request {
-    std::string bytes;
-    std::size_t answers = 0;
-  };
-  const std::vector<Request>& all() const { return requests_; }
+  /// `behind`: a step after the producer, whose answer is there by then.
+  static Requests of_worker(const std::string& queue, std::size_t jobs, bool behind) {
+    Requests requests(queue);
+    if (behind) requests.bytes_.emplace_back();
+    for (std::size_t first = 0; first < jobs; first += kBatch) requests.turn(first, kBatch);
+    requests.turn(jobs, 0);
+    return requests;
+  }
+
+  std::size_t steps() const { return bytes_.size(); }
+  /// Empty where it has nothing to ask for.
+  std::string_view at(std::size_t step) const {
+    return step < bytes_.size() ? std::string_view(bytes_[step]) : std::string_view();
+  }
 
   static const lab::queue::RedisQueueScripts& scripts() {
     return lab::queue::RedisQueueScripts::on_lists();
   }
 
  private:
+  explicit Requests(const std::string& queue) : key_("{queue:" + queue + "}") {}
+
   static std::string id(std::size_t job) {
     return Job{.number = static_cast<std::int64_t>(job)}.id();
   }
@@ -102,16 +98,37 @@ class Requests {
   void add(const lab::infra::RedisScript& script, const std::vector<std::string>& words) {
     std::vector<std::string_view> views{"EVALSHA", script.sha1(), "1", key_};
     views.insert(views.end(), words.begin(), words.end());
-    lab::infra::append_command(requests_.back().bytes, views);
-    ++requests_.back().answers;
+    lab::infra::append_command(bytes_.emplace_back(), views);
   }
 
-  const std::string key_;
-  std::vector<Request> requests_;
+  std::string key_;
+  std::vector<std::string> bytes_;
 };
 
-std::string queue_of(std::size_t lane) {
-  return fmt::format("limit-{}", lane);
+std::string queue_of(std::size_t pair) {
+  return fmt::format("limit-{}", pair);
+}
+
+struct Lane {
+  std::unique_ptr<lab::infra::RedisConnection> connection;
+  Requests requests;
+};
+
+/// As many connections as the variants have, producers first. None when one could not be opened.
+std::vector<Lane> open_lanes(const lab::infra::RedisAddress& address, std::size_t jobs,
+                             const Work& work, const lab::infra::Deadline& deadline) {
+  std::vector<Lane> lanes;
+  const std::size_t share = jobs / kThreads;
+  for (std::size_t i = 0; work.enqueue && i < kThreads; ++i)
+    lanes.push_back({{}, Requests::of_producer(queue_of(i), share)});
+  for (std::size_t i = 0; work.drain && i < kThreads; ++i)
+    lanes.push_back({{}, Requests::of_worker(queue_of(i), share, work.enqueue)});
+  for (auto& lane : lanes) {
+    auto connection = lab::infra::RedisConnection::open(address, deadline);
+    if (!connection) return {};
+    lane.connection = std::move(*connection);
+  }
+  return lanes;
 }
 
 /// One thread for all connections, in turn: while it reads the answer of one, the requests of the others wait at the
@@ -119,26 +136,17 @@ std::string queue_of(std::size_t lane) {
 double jobs_per_second(const lab::infra::RedisAddress& address, std::size_t jobs,
                        const Work& work) {
   const lab::infra::Deadline deadline(30s);
-  std::vector<std::unique_ptr<lab::infra::RedisConnection>> lanes;
-  std::vector<Requests> requests;
-  for (std::size_t lane = 0; lane < kThreads; ++lane) {
-    auto connection = lab::infra::RedisConnection::open(address, deadline);
-    if (!connection) return 0;
-    lanes.push_back(std::move(*connection));
-    requests.emplace_back(queue_of(lane), jobs / kThreads, work);
-  }
+  const auto lanes = open_lanes(address, jobs, work, deadline);
+  if (lanes.empty()) return 0;
+  const std::size_t steps = lanes.back().requests.steps();
   std::vector<Result<lab::infra::RedisReply>> replies;
-  const std::size_t steps = requests.front().all().size();
   const Instant begin = now();
   for (std::size_t step = 0; step <= steps; ++step) {
-    for (std::size_t lane = 0; lane < kThreads; ++lane) {
-      const auto& own = requests[lane].all();
+    for (const auto& [connection, requests] : lanes) {
+      const bool asked = step > 0 && !requests.at(step - 1).empty();
       replies.clear();
-      if (step > 0 && !lanes[lane]->exchange("", own[step - 1].answers, deadline, replies))
-        return 0;
-      if (std::any_of(replies.begin(), replies.end(), [](const auto& reply) { return !reply; }))
-        return 0;
-      if (step < steps && !lanes[lane]->exchange(own[step].bytes, 0, deadline, replies)) return 0;
+      if (asked && (!connection->exchange("", 1, deadline, replies) || !replies.front())) return 0;
+      if (!connection->exchange(requests.at(step), 0, deadline, replies)) return 0;
     }
   }
   return static_cast<double>(jobs) / lab::seconds(now() - begin);
@@ -147,8 +155,8 @@ double jobs_per_second(const lab::infra::RedisAddress& address, std::size_t jobs
 /// By the queues' own books.
 std::size_t jobs_done(lab::infra::Redis& redis) {
   std::int64_t done = 0;
-  for (std::size_t lane = 0; lane < kThreads; ++lane) {
-    auto counts = lab::queue::RedisJobQueue(redis, redis, {.name = queue_of(lane)}).counts();
+  for (std::size_t i = 0; i < kThreads; ++i) {
+    auto counts = lab::queue::RedisJobQueue(redis, redis, {.name = queue_of(i)}).counts();
     if (counts) done += (*counts)[lab::queue::JobState::completed];
   }
   return static_cast<std::size_t>(done);
@@ -166,7 +174,7 @@ void measure_redis(const RunPlan& plan, lab::backends::RedisBackend& backend,
     if (work.enqueue) (void)redis->command({"FLUSHDB"});  // the ids are the same again
     const double rate = jobs_per_second(*address, jobs, work);
     if (!work.drain || jobs_done(*redis) == jobs)
-      keep_best(limits, "Redis, the queue's Lua scripts alone", work, {}, rate);
+      keep(limits, "Redis, the queue's Lua scripts alone", work, {}, rate);
   }
   (void)redis->command({"FLUSHDB"});
 }
@@ -254,8 +262,8 @@ void measure_rabbit(const RunPlan& plan, lab::backends::RabbitBackend& backend,
   if (!owner.declare()) return;
   const std::size_t jobs = jobs_in_round(plan, Store::broker);
   for (const auto& work : {kOnlyEnqueue, kOnlyDrain, kBoth}) {
-    keep_best(limits, "RabbitMQ, messages and their confirms alone", work, "rabbitmq_confirmed",
-              messages_per_second(address, queue, jobs, work));
+    keep(limits, "RabbitMQ, messages and their confirms alone", work, "rabbitmq_confirmed",
+         messages_per_second(address, queue, jobs, work));
   }
   owner.remove();
 }
@@ -264,10 +272,8 @@ void measure_rabbit(const RunPlan& plan, lab::backends::RabbitBackend& backend,
 
 std::vector<Limit> measure_limits(const RunPlan& plan, lab::backends::Backends& backends) {
   std::vector<Limit> limits;
-  for (int time = 0; time < kTimes; ++time) {
-    if (backends.redis) measure_redis(plan, *backends.redis, limits);
-    if (backends.rabbit) measure_rabbit(plan, *backends.rabbit, limits);
-  }
+  if (backends.redis) measure_redis(plan, *backends.redis, limits);
+  if (backends.rabbit) measure_rabbit(plan, *backends.rabbit, limits);
   return limits;
 }
 

@@ -8,7 +8,7 @@ namespace queue_retries {
 
 /// Redis: the queue's own scripts, encoded beforehand, so many under way at once that the server never waits for a
 /// request. RabbitMQ, when the run has one: messages of the same bodies through a quorum queue, published with confirms,
-/// consumed and acknowledged. One sample of each, the best of three; empty where there is no such server.
+/// consumed and acknowledged. One sample of each, as a round has of a variant; empty where there is no such server.
 std::vector<lab::harness::Limit> measure_limits(const lab::harness::RunPlan& plan,
                                                 lab::backends::Backends& backends);
 
