@@ -111,7 +111,7 @@ class FaultRun {
                                                  .kills = setting_.sizes.kills,
                                                  .points = places_of_death(),
                                                  .duration = setting_.plan.timing.load(),
-                                                 .most_passings = kMostPassings});
+                                                 .most_passings = most_passings()});
     }
     WorkerOrders orders{.variant = setting_.recipe.variant,
                         .place = place_of(setting_, name_, true),
@@ -131,6 +131,14 @@ class FaultRun {
       return to_json(own);
     };
     return options;
+  }
+
+  /// A life sees about as many jobs as there are for each kill. A death at a point comes within the first third of them, so
+  /// that the last ones planned do not wait for jobs when the load is over.
+  std::uint64_t most_passings() const {
+    const std::size_t jobs_of_a_life =
+        setting_.sizes.jobs / std::max<std::size_t>(1, setting_.sizes.kills);
+    return std::clamp<std::uint64_t>(jobs_of_a_life / 3, 1, kMostPassings);
   }
 
   /// As many deaths at random moments as at all the points together; the plan adds one more such place. A list is never
