@@ -175,8 +175,9 @@ Backends open(RunPlan& plan, harness::EventStream& events, Needs needs) {
   for (const auto engine : needs.engines) {
     const bool sqlite = engine == infra::SqlEngine::sqlite;
     if (plan.backend == Backend::embedded && !sqlite) continue;
-    opened.engines[engine] =
-        sqlite ? embedded_sql(*supervisor) : private_sql(*supervisor, engine, plan);
+    opened.engines[engine] = sqlite
+                                 ? embedded_sql(*supervisor)
+                                 : private_sql(*supervisor, engine, plan, needs.settings[engine]);
   }
   return opened;
 }

@@ -129,6 +129,8 @@ struct Needs {
   /// Each of these at once, whatever --sql says: private servers, and SQLite as a file. On the
   /// embedded backend SQLite alone.
   std::vector<infra::SqlEngine> engines = {};
+  /// Of those private servers, by engine: "name=value" of their configuration.
+  std::map<infra::SqlEngine, std::vector<std::string>> settings = {};
 };
 
 struct Backends {

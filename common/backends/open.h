@@ -13,7 +13,8 @@ std::unique_ptr<RedisBackend> embedded_redis(const harness::RunPlan& plan);
 std::unique_ptr<RedisBackend> users_redis(const harness::RunPlan& plan);
 
 std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, infra::SqlEngine engine,
-                                        const harness::RunPlan& plan);
+                                        const harness::RunPlan& plan,
+                                        std::vector<std::string> settings = {});
 std::unique_ptr<SqlBackend> embedded_sql(servers::Supervisor& supervisor);
 std::unique_ptr<SqlBackend> users_sql(const harness::RunPlan& plan);
 

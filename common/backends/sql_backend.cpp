@@ -85,9 +85,12 @@ std::unique_ptr<SqlBackend> migrated(std::unique_ptr<AddressedSql> sql) {
 }  // namespace
 
 std::unique_ptr<SqlBackend> private_sql(servers::Supervisor& supervisor, infra::SqlEngine engine,
-                                        const RunPlan& plan) {
+                                        const RunPlan& plan, std::vector<std::string> settings) {
+  servers::SqlServerOptions options;
+  options.settings = std::move(settings);
   const bool postgres = engine == infra::SqlEngine::postgres;
-  auto server = postgres ? supervisor.postgres() : supervisor.mariadb();
+  auto server =
+      postgres ? supervisor.postgres(std::move(options)) : supervisor.mariadb(std::move(options));
   if (!server) throw Failure(server.error());
   const infra::SqlAddress address{.engine = engine,
                                   .path = {},

@@ -141,6 +141,7 @@ class PrivateMariadb : public ChildServer<SqlServer> {
     if (fs::exists(folder() / kInitFile, ignored)) {
       words.push_back("--init-file=" + (folder() / kInitFile).string());
     }
+    for (const auto& setting : options_.settings) words.push_back("--" + setting);
     return words;
   }
 

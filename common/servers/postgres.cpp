@@ -170,6 +170,10 @@ class PrivatePostgres : public ChildServer<SqlServer> {
       words.emplace_back("-c");
       words.push_back(setting);
     }
+    for (const auto& setting : options_.settings) {
+      words.emplace_back("-c");
+      words.push_back(setting);
+    }
     return words;
   }
 

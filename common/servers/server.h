@@ -64,6 +64,7 @@ class RedisServer : public Server {
 struct SqlServerOptions {
   bool tcp = false;
   std::string database = "lab";
+  std::vector<std::string> settings = {};  // "name=value" of the server's configuration
 };
 
 class SqlServer : public Server {

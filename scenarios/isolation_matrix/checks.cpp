@@ -24,13 +24,14 @@ CheckResult judge(const Cell& cell) {
   return CheckResult::holds(cell.played, price(cell));
 }
 
-constexpr std::uint64_t kFewestTransactions = 50;
+constexpr std::uint64_t kFewestTransactions = 500;
 
-/// "9 % aborts", or nothing.
-std::string abort_share(const Matrix::Recorded& recorded) {
+/// "900 commits, 10 % aborts": a share says little without what it is a share of.
+std::string commits_and_aborts(const Matrix::Recorded& recorded) {
   const double all = static_cast<double>(recorded.judgement.examined + recorded.aborted);
-  if (recorded.aborted == 0) return {};
-  return fmt::format("{:.0f} % aborts",
+  const std::string commits = fmt::format("{} commits", recorded.judgement.examined);
+  if (recorded.aborted == 0) return commits;
+  return fmt::format("{}, {:.0f} % aborts", commits,
                      std::ceil(100 * static_cast<double>(recorded.aborted) / all));
 }
 
@@ -46,7 +47,7 @@ CheckResult judge(const Matrix::Recorded& recorded) {
     return CheckResult::inconclusive(fmt::format("only {} transactions committed", examined),
                                      examined);
   }
-  return CheckResult::holds(examined, abort_share(recorded));
+  return CheckResult::holds(examined, commits_and_aborts(recorded));
 }
 
 double per_play(double of_all, const Cell& cell) {
@@ -59,6 +60,12 @@ std::string counted(double value, const char* what) {
   return whole == 0 ? "" : whole == 1 ? what : fmt::format("{} {}s", whole, what);
 }
 
+/// "1 step", "3 steps".
+std::string steps(double value) {
+  const long long whole = std::llround(value);
+  return fmt::format("{} step{}", whole, whole == 1 ? "" : "s");
+}
+
 }  // namespace
 
 void Matrix::add(const Script& script, const Played& played) {
@@ -66,7 +73,7 @@ void Matrix::add(const Script& script, const Played& played) {
   ++cell.played;
   cell.waits += played.waits();
   cell.aborts += played.aborts();
-  cell.waited += played.waited();
+  cell.steps_waited += played.steps_waited();
   if (const std::string problem = played.problem(); !problem.empty()) {
     if (cell.unclear++ == 0) cell.problem = problem;
   } else if (script.observed(played)) {
@@ -90,21 +97,27 @@ std::uint64_t Matrix::passes() const {
 }
 
 std::vector<Metric> Matrix::costs() const {
-  double waits = 0, aborts = 0, waited = 0;
+  double waits = 0, passed = 0, aborts = 0;
   for (const auto& [anomaly, cell] : cells_) {
     waits += per_play(static_cast<double>(cell.waits), cell);
     aborts += per_play(static_cast<double>(cell.aborts), cell);
-    waited += per_play(lab::milliseconds(cell.waited), cell);
+    passed += per_play(static_cast<double>(cell.steps_waited), cell);
   }
-  return {{"lock_waits", "1", Better::lower, {waits}},
-          {"lock_wait_ms", "ms", Better::lower, {waited}},
-          {"aborts", "1", Better::lower, {aborts}}};
+  std::vector<Metric> costs{{"lock_waits", "1", Better::lower, {waits}},
+                            {"steps_waited", "1", Better::lower, {passed}},
+                            {"aborts", "1", Better::lower, {aborts}}};
+  if (recorded_) {
+    const auto commits = static_cast<double>(recorded_->judgement.examined);
+    costs.push_back({"history_commits", "1", Better::neither, {commits}});
+    costs.push_back(
+        {"history_aborts", "1", Better::lower, {static_cast<double>(recorded_->aborted)}});
+  }
+  return costs;
 }
 
 std::string price(const Cell& cell) {
   std::string text = counted(per_play(static_cast<double>(cell.waits), cell), "wait");
-  if (!text.empty())
-    text += fmt::format(" {:.0f} ms", std::ceil(per_play(lab::milliseconds(cell.waited), cell)));
+  if (!text.empty()) text += " of " + steps(per_play(static_cast<double>(cell.steps_waited), cell));
   const std::string aborts = counted(per_play(static_cast<double>(cell.aborts), cell), "abort");
   return text + (text.empty() || aborts.empty() ? "" : ", ") + aborts;
 }

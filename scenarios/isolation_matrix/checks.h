@@ -16,8 +16,7 @@ namespace isolation_matrix {
 /// One anomaly at one level: every time that its script was played.
 struct Cell {
   std::uint64_t played = 0, observed = 0, unclear = 0;
-  std::uint64_t waits = 0, aborts = 0;  // of all plays
-  lab::Nanos waited{};
+  std::uint64_t waits = 0, steps_waited = 0, aborts = 0;  // of all plays
   std::string witness;  // the first play in which the anomaly was there
   std::string problem;  // of the first that proved nothing
 };
@@ -31,7 +30,8 @@ class Matrix {
   /// Nothing when its script was never played.
   const Cell* cell(const std::string& anomaly) const;
 
-  /// lock_waits, lock_wait_ms, aborts: of one pass through all scripts, on average.
+  /// lock_waits, steps_waited, aborts: of one pass through all scripts, on average. history_commits,
+  /// history_aborts: transactions of the recorded history.
   std::vector<lab::harness::Metric> costs() const;
   std::uint64_t passes() const;
 
@@ -46,7 +46,7 @@ class Matrix {
   std::optional<Recorded> recorded_;
 };
 
-/// What it took to prevent the anomaly, of one play: "wait 3 ms, abort"; empty when nothing.
+/// What it took to prevent the anomaly, of one play: "wait of 3 steps, abort"; empty when nothing.
 std::string price(const Cell& cell);
 
 /// One check for each script: its anomaly was in no play. And "history": what many transactions saw

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <charconv>
+#include <mutex>
 #include <thread>
 
 #include "core/random.h"
@@ -22,8 +23,6 @@ using lab::judge::Outcome;
 using lab::judge::Transaction;
 
 constexpr std::uint64_t kLists = 3;  // at a time: few, so that clients meet
-constexpr std::uint64_t kGenerations = 100;
-constexpr std::uint64_t kTransactions = 120;  // then the next lists, so that none grows long
 
 void must(SqlConnection& connection, const std::string& statement,
           std::initializer_list<lab::infra::SqlValue> values = {}) {
@@ -38,15 +37,11 @@ std::unique_ptr<SqlConnection> connected(lab::infra::Sql& sql, const IsolationLe
 }
 
 /// A list is the text "1,2,3,": to append is one statement of the database, as the checker wants it.
-void make_lists(SqlConnection& connection) {
+void make_table(SqlConnection& connection) {
   must(
       connection,
       "CREATE TABLE IF NOT EXISTS lists (id INTEGER PRIMARY KEY, elements VARCHAR(8000) NOT NULL)");
   must(connection, "DELETE FROM lists");
-  std::string rows;
-  for (std::uint64_t id = 0; id < kLists * kGenerations; ++id)
-    rows += fmt::format("{}({}, '')", id == 0 ? "" : ", ", id);
-  must(connection, "INSERT INTO lists (id, elements) VALUES " + rows);
 }
 
 List parsed(const std::string& text) {
@@ -70,7 +65,9 @@ Result<void> perform(SqlConnection& connection, ListOperation& operation) {
     const bool mariadb = connection.engine() == SqlEngine::mariadb;
     const auto done =
         connection.run(mariadb ? concat : bars, {std::to_string(operation.element) + ",", id});
-    return done ? Result<void>() : Result<void>(done.error());
+    if (!done) return done.error();
+    if (done->affected != 1) throw Failure(fmt::format("there is no list {} to append to", id));
+    return {};
   }
   const auto read = connection.run("SELECT elements FROM lists WHERE id = ?", {id});
   if (!read) return read.error();
@@ -85,7 +82,8 @@ class Load {
 
   std::vector<Transaction> run() {
     const auto first = connected(sql_, level_);
-    make_lists(*first);
+    make_table(*first);
+    maker_ = connected(sql_, level_);
     zero_ = lab::now();
     std::vector<std::thread> clients;
     for (std::size_t client = 0; client < load_.clients; ++client)
@@ -104,7 +102,9 @@ class Load {
       const auto connection = connected(sql_, level_);
       Random random = Random(load_.seed).stream(client);
       while (!is_over()) {
-        Transaction transaction = planned(random);
+        const std::uint64_t generation = begun_.fetch_add(1) / load_.generation;
+        make_lists_of(generation);
+        Transaction transaction = planned(generation, random);
         transaction.process = static_cast<std::int64_t>(client);
         logs_[client].push_back(carried_out(*connection, std::move(transaction)));
         committed_ += logs_[client].back().outcome == Outcome::ok;
@@ -120,9 +120,26 @@ class Load {
     return enough || elapsed >= load_.longest || failed_ || lab::stop_requested();
   }
 
-  Transaction planned(Random& random) {
-    const std::uint64_t generation =
-        std::min(begun_.fetch_add(1) / kTransactions, kGenerations - 1);
+  /// The lists are there, and everybody sees them, before anybody begins a transaction about them.
+  void make_lists_of(std::uint64_t generation) {
+    const std::lock_guard lock(making_);
+    for (; made_ <= generation; ++made_) {
+      for (std::uint64_t id = made_ * kLists; id < (made_ + 1) * kLists; ++id)
+        make_list(static_cast<std::int64_t>(id));
+    }
+  }
+
+  /// At SERIALIZABLE even this may be broken off.
+  void make_list(std::int64_t id) {
+    for (;;) {
+      const auto made = maker_->run("INSERT INTO lists (id, elements) VALUES (?, '')", {id});
+      if (made) return;
+      if (made.error().code != lab::ErrorCode::conflict || lab::now() - zero_ >= load_.longest)
+        throw Failure(made.error());
+    }
+  }
+
+  Transaction planned(std::uint64_t generation, Random& random) {
     Transaction transaction;
     for (std::uint64_t left = 2 + random.below(3); left > 0; --left) {
       const std::string key = std::to_string(generation * kLists + random.below(kLists));
@@ -136,7 +153,7 @@ class Load {
   Transaction everything() const {
     Transaction transaction;
     transaction.process = static_cast<std::int64_t>(load_.clients);
-    for (std::uint64_t id = 0; id < kLists * kGenerations; ++id)
+    for (std::uint64_t id = 0; id < made_ * kLists; ++id)
       transaction.operations.push_back(ListOperation::read(std::to_string(id), std::nullopt));
     return transaction;
   }
@@ -166,6 +183,9 @@ class Load {
   lab::Instant zero_{};
   std::vector<std::vector<Transaction>> logs_;  // of each client
   std::atomic<std::uint64_t> begun_{0}, committed_{0};
+  std::mutex making_;
+  std::unique_ptr<SqlConnection> maker_;  // guarded by making_, as is made_
+  std::uint64_t made_ = 0;                // generations whose lists are there
   std::atomic<lab::judge::Element> element_{1};
   std::atomic<bool> failed_{false};
   lab::Error problem_;  // of whoever set failed_; read after the threads have ended

@@ -31,9 +31,7 @@ class Transaction {
   Answer perform(const std::string& statement) {
     Answer answer;
     if (over_) return answer;
-    const Instant began = now();
     const auto result = run(statement);
-    answer.took = now() - began;
     answer.state = result ? Answer::State::done : Answer::State::failed;
     if (result) {
       answer.result = *result;
@@ -138,10 +136,12 @@ class Player::Stage {
       if (closing_) return;
       const std::size_t step = todo_[who].front();
       const std::string statement = script_->steps[step].statement;
+      const std::size_t began = given_;
       lock.unlock();
       Answer answer = transactions_[who].perform(statement);
       lock.lock();
       answers_[step] = std::move(answer);
+      answers_[step].steps = given_ - began;
       todo_[who].pop_front();
       ++done_;
       changed_.notify_all();
@@ -150,6 +150,7 @@ class Player::Stage {
 
   void give(std::size_t step) {
     const std::lock_guard lock(mutex_);
+    given_ = step;
     todo_[script_->steps[step].who].push_back(step);
     changed_.notify_all();
   }
@@ -219,6 +220,7 @@ class Player::Stage {
   std::vector<std::deque<std::size_t>> todo_;  // steps of each transaction; the first is under way
   std::vector<Answer> answers_;
   std::vector<bool> waited_;
+  std::size_t given_ = 0;  // the newest step
   std::uint64_t done_ = 0;
   bool closing_ = false;
   std::vector<std::thread> threads_;

@@ -3,9 +3,11 @@
 // as the script says. A step that waits for another transaction is left waiting, and the script goes
 // on.
 
+#include <chrono>
 #include <memory>
 #include <string>
 
+#include "core/clock.h"
 #include "script.h"
 
 namespace isolation_matrix {

@@ -40,7 +40,8 @@ std::string rows_text(const std::vector<lab::infra::SqlRow>& rows) {
 
 std::string answer_text(const Step& step, const Answer& answer) {
   const std::string waited =
-      answer.waited ? fmt::format(" (waited {:.0f} ms)", lab::milliseconds(answer.took)) : "";
+      answer.waited ? fmt::format(" (waited {} step{})", answer.steps, answer.steps == 1 ? "" : "s")
+                    : "";
   switch (answer.state) {
     case Answer::State::skipped: return " –";
     case Answer::State::failed:
@@ -101,10 +102,10 @@ std::size_t Played::waits() const {
       std::count_if(answers_.begin(), answers_.end(), [](const Answer& it) { return it.waited; }));
 }
 
-lab::Nanos Played::waited() const {
-  lab::Nanos sum{};
+std::size_t Played::steps_waited() const {
+  std::size_t sum = 0;
   for (const auto& it : answers_) {
-    if (it.waited) sum += it.took;
+    if (it.waited) sum += it.steps;
   }
   return sum;
 }

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/clock.h"
 #include "infra/sql.h"
 
 namespace isolation_matrix {
@@ -31,9 +30,9 @@ struct Answer {
   };
   State state = State::skipped;
   lab::infra::SqlResult result;
-  lab::Error error;     // when it failed
-  bool waited = false;  // for another transaction
-  lab::Nanos took{};
+  lab::Error error;       // when it failed
+  bool waited = false;    // for another transaction
+  std::size_t steps = 0;  // that others were given meanwhile
 };
 
 class Played;
@@ -64,9 +63,9 @@ class Played {
   /// The balance of that account when all was over; nothing when there is none.
   std::optional<std::int64_t> in_the_end(std::int64_t id) const;
 
-  std::size_t waits() const;   // steps that waited for another transaction
-  lab::Nanos waited() const;   // all of them together
-  std::size_t aborts() const;  // transactions that the engine ended
+  std::size_t waits() const;         // steps that waited for another transaction
+  std::size_t steps_waited() const;  // how many steps of the script passed meanwhile, all together
+  std::size_t aborts() const;        // transactions that the engine ended
   /// Why it proves nothing: an error that is no abort, a wait that ended only by its time limit.
   std::string problem() const;
 

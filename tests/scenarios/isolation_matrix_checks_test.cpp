@@ -54,9 +54,9 @@ Answer failed(ErrorCode code, const char* native, const char* message = "no") {
   answer.error = Error{code, Happened::no, message, native};
   return answer;
 }
-Answer waited(Answer answer, std::chrono::milliseconds time) {
+Answer waited(Answer answer, std::size_t steps) {
   answer.waited = true;
-  answer.took = time;
+  answer.steps = steps;
   return answer;
 }
 
@@ -167,12 +167,14 @@ TEST(Scripts, AreWellFormed) {
 
 TEST(APlay, IsToldStepByStep) {
   const Script& it = script("G1a");
-  const Played all = played(it, {{"dirty", waited(value(10), 3ms)}});
-  EXPECT_EQ(all.transcript(),
-            "T1: UPDATE accounts SET balance = 101 WHERE id = 1; T2: SELECT balance FROM accounts "
-            "WHERE id = 1 (waited 3 ms) → 10; T1: ROLLBACK; T2: SELECT balance FROM accounts WHERE "
-            "id = 1 → no row; T2: COMMIT");
+  const Played all = played(it, {{"dirty", waited(value(10), 3)}});
+  EXPECT_EQ(
+      all.transcript(),
+      "T1: UPDATE accounts SET balance = 101 WHERE id = 1; T2: SELECT balance FROM accounts "
+      "WHERE id = 1 (waited 3 steps) → 10; T1: ROLLBACK; T2: SELECT balance FROM accounts WHERE "
+      "id = 1 → no row; T2: COMMIT");
   EXPECT_EQ(all.waits(), 1U);
+  EXPECT_EQ(all.steps_waited(), 3U);
   EXPECT_EQ(all.aborts(), 0U);
 }
 
@@ -206,12 +208,12 @@ TEST(ACell, IsViolatedByASingleSighting) {
 TEST(ACell, ThatHoldsTellsItsPrice) {
   const Script& it = script("G1a");
   Matrix matrix;
-  matrix.add(it, played(it, {{"dirty", waited(value(10), 3ms)}}));
+  matrix.add(it, played(it, {{"dirty", waited(value(10), 3)}}));
   EXPECT_EQ(judged(matrix, "G1a").verdict, Verdict::holds);
-  EXPECT_EQ(judged(matrix, "G1a").witness, "wait 3 ms");
+  EXPECT_EQ(judged(matrix, "G1a").witness, "wait of 3 steps");
   Matrix aborted;
-  aborted.add(it, played(it, {{"dirty", waited(failed(ErrorCode::conflict, "40001"), 7ms)}}));
-  EXPECT_EQ(judged(aborted, "G1a").witness, "wait 7 ms, abort");
+  aborted.add(it, played(it, {{"dirty", waited(failed(ErrorCode::conflict, "40001"), 1)}}));
+  EXPECT_EQ(judged(aborted, "G1a").witness, "wait of 1 step, abort");
   Matrix free;
   free.add(it, played(it, {{"dirty", value(10)}}));
   EXPECT_EQ(judged(free, "G1a").witness, "");
@@ -234,10 +236,11 @@ TEST(AHistory, IsHeldToItsLevel) {
     return judged(matrix, "history");
   };
   Judgement judgement{
-      .verdict = lab::judge::Verdict::holds, .why = {}, .findings = {}, .examined = 90};
+      .verdict = lab::judge::Verdict::holds, .why = {}, .findings = {}, .examined = 900};
   EXPECT_EQ(of(judgement, 0).verdict, Verdict::holds);
-  EXPECT_EQ(of(judgement, 10).witness, "10 % aborts");
-  judgement.examined = 3;
+  EXPECT_EQ(of(judgement, 0).witness, "900 commits");
+  EXPECT_EQ(of(judgement, 100).witness, "900 commits, 10 % aborts");
+  judgement.examined = 99;
   EXPECT_EQ(of(judgement, 0).verdict, Verdict::inconclusive) << "too few";
   judgement.verdict = lab::judge::Verdict::unknown;
   judgement.why = "the time was up";
@@ -327,7 +330,9 @@ TEST_F(OnSqlite, WhoWaitsIsLeftWaitingAndTheScriptGoesOn) {
   const Played all = player().play(script("P4"));
   EXPECT_EQ(all.saw("T1 read"), 10);
   EXPECT_EQ(all.saw("T2 read"), 11) << all.transcript();
+  // T2 is let in by T1's COMMIT, three steps after it knocked; or later, if it was asleep.
   EXPECT_GE(all.waits(), 1U);
+  EXPECT_GE(all.steps_waited(), 3U) << all.transcript();
   EXPECT_TRUE(all.committed(T1) && all.committed(T2));
   EXPECT_EQ(all.in_the_end(1), 12);
 }
@@ -350,6 +355,17 @@ TEST_F(OnSqlite, ARecordedHistoryIsStrictlySerializable) {
   ASSERT_TRUE(judgement) << judgement.error().message;
   EXPECT_EQ(judgement->verdict, lab::judge::Verdict::holds);
   EXPECT_GT(judgement->examined, 3U);
+}
+
+TEST_F(OnSqlite, HoweverLongTheLoadNoListGrowsLong) {
+  const auto history = recorded_lists(
+      *sql_, Sqlite(), {.clients = 3, .length = 0ms, .fewest = 1'500, .generation = 2, .seed = 5});
+  const auto& all = history.back().operations;
+  EXPECT_GE(all.size(), 1'500U * 3 / 2) << "three lists for two transactions";
+  for (const auto& read : all) {
+    ASSERT_TRUE(read.list);
+    EXPECT_LE(read.list->size(), 8U) << "of two transactions with four operations";
+  }
 }
 
 TEST_F(OnSqlite, AnErrorEndsItsTransactionAndIsTold) {

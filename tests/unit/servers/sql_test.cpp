@@ -64,6 +64,15 @@ TEST_P(SqlServerTest, LetsItsUserInWithThePasswordOfThisRun) {
   EXPECT_NE(other->password(), server->password());
 }
 
+TEST_P(SqlServerTest, RunsWithTheSettingsThatWereAskedFor) {
+  const bool mariadb = GetParam().name == std::string("mariadb");
+  SqlServerOptions options;
+  options.settings = {mariadb ? "lock_wait_timeout=77" : "deadlock_timeout=77ms"};
+  const auto server = must(make(options));
+  EXPECT_EQ(query(*server, mariadb ? "SELECT @@lock_wait_timeout" : "SHOW deadlock_timeout"),
+            mariadb ? "77\n" : "77ms\n");
+}
+
 TEST_P(SqlServerTest, LetsNobodyElseIn) {
   const auto server = must(make({.tcp = true}));
   for (const bool tcp : {false, true}) {
