@@ -97,6 +97,10 @@ class SqlConnection {
   virtual Result<bool> run_at_once(std::span<const SqlStatement> statements) = 0;
 };
 
+/// What run_at_once() sends for these statements, as the engine's own client takes it. Empty for SQLite, which gets them one
+/// after the other.
+std::string text_at_once(SqlEngine engine, std::span<const SqlStatement> statements);
+
 /// A bounded pool of connections; thread-safe. A connection that broke is dropped, the next use
 /// opens a new one.
 class Sql {

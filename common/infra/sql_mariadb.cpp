@@ -12,6 +12,7 @@
 
 #include "infra/sql_prepared.h"
 #include "infra/sql_session.h"
+#include "infra/sql_text.h"
 
 namespace lab::infra {
 namespace {
@@ -50,26 +51,6 @@ ErrorCode code_of(unsigned number) {
                                                           : ErrorCode::invalid;
 }
 
-/// Or fails.
-bool always_finds_a_row(std::string_view statement) {
-  return statement.starts_with("INSERT INTO") && statement.find(" VALUES (") != statement.npos;
-}
-
-/// A compound statement outside of any stored procedure; MariaDB prepares it like any other. MySQL has none.
-std::string compound(std::span<const SqlStatement> statements) {
-  std::string text =
-      "BEGIN NOT ATOMIC "
-      "DECLARE EXIT HANDLER FOR SQLEXCEPTION, NOT FOUND BEGIN ROLLBACK; RESIGNAL; END; "
-      "START TRANSACTION; ";
-  for (const auto& statement : statements) {
-    text += statement.text;
-    text += "; ";
-    if (!always_finds_a_row(statement.text))
-      text += "IF ROW_COUNT() = 0 THEN SIGNAL SQLSTATE '02000'; END IF; ";
-  }
-  return text += "COMMIT; END";
-}
-
 /// Poco keeps the number of an error in its text only: "…\t[mysql_stmt_errno]: 1213\t…".
 std::string field(std::string_view text, std::string_view label) {
   const auto found = text.find(label);
@@ -92,7 +73,7 @@ class MariadbSession : public SqlSession {
   }
 
   Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
-    auto done = run(compound(statements), values_of(statements));
+    auto done = run(compound_statement(statements), values_of(statements));
     if (done) return true;
     if (done.error().code == ErrorCode::not_found) return false;
     // Its handler is not asked when the statement itself is cancelled.

@@ -136,18 +136,6 @@ SqlResult read_answer(const PGresult* answer) {
   return result;
 }
 
-/// All statements as parts of one, which is a transaction by itself. It divides by how many rows each of them changed, in
-/// their order: where one changed none, that fails, and all is taken back.
-std::string joined(std::span<const SqlStatement> statements) {
-  std::string with = "WITH ", select = " SELECT ";
-  for (std::size_t i = 0; i < statements.size(); ++i) {
-    const char* const comma = i == 0 ? "" : ", ";
-    with += fmt::format("{}part{} AS ({} RETURNING 1)", comma, i, statements[i].text);
-    select += fmt::format("{}1 / (SELECT COUNT(*) FROM part{})", comma, i);
-  }
-  return with + select;
-}
-
 class PostgresSession : public SqlSession {
  public:
   explicit PostgresSession(Connection connection)
@@ -176,7 +164,7 @@ class PostgresSession : public SqlSession {
 
   Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
     if (statements.empty()) return true;
-    const auto done = run(joined(statements), values_of(statements));
+    const auto done = run(joined_statement(statements), values_of(statements));
     if (done) return true;
     if (done.error().native_code == division_by_zero) return false;
     return done.error();

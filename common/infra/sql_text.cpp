@@ -1,5 +1,7 @@
 #include "infra/sql_text.h"
 
+#include <fmt/format.h>
+
 namespace lab::infra {
 namespace {
 
@@ -31,6 +33,11 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(blanks) - first + 1));
 }
 
+/// Or fails.
+bool always_finds_a_row(std::string_view statement) {
+  return statement.starts_with("INSERT INTO") && statement.find(" VALUES (") != statement.npos;
+}
+
 }  // namespace
 
 std::string numbered_placeholders(std::string_view statement) {
@@ -47,6 +54,39 @@ std::string numbered_placeholders(std::string_view statement) {
     statement.remove_prefix(piece.size);
   }
   return result;
+}
+
+std::string compound_statement(std::span<const SqlStatement> statements) {
+  std::string text =
+      "BEGIN NOT ATOMIC "
+      "DECLARE EXIT HANDLER FOR SQLEXCEPTION, NOT FOUND BEGIN ROLLBACK; RESIGNAL; END; "
+      "START TRANSACTION; ";
+  for (const auto& statement : statements) {
+    text += statement.text;
+    text += "; ";
+    if (!always_finds_a_row(statement.text))
+      text += "IF ROW_COUNT() = 0 THEN SIGNAL SQLSTATE '02000'; END IF; ";
+  }
+  return text += "COMMIT; END";
+}
+
+std::string joined_statement(std::span<const SqlStatement> statements) {
+  std::string with = "WITH ", select = " SELECT ";
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    const char* const comma = i == 0 ? "" : ", ";
+    with += fmt::format("{}part{} AS ({} RETURNING 1)", comma, i, statements[i].text);
+    select += fmt::format("{}1 / (SELECT COUNT(*) FROM part{})", comma, i);
+  }
+  return with + select;
+}
+
+std::string text_at_once(SqlEngine engine, std::span<const SqlStatement> statements) {
+  switch (engine) {
+    case SqlEngine::mariadb: return compound_statement(statements);
+    case SqlEngine::postgres: return numbered_placeholders(joined_statement(statements));
+    case SqlEngine::sqlite: break;
+  }
+  return {};
 }
 
 std::vector<std::string> split_statements(std::string_view script) {

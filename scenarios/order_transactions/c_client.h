@@ -3,11 +3,16 @@
 // ours in between. What they give is the limit for every variant.
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "infra/sql.h"
 #include "order_desk.h"
 
 namespace order_transactions {
+
+/// What one_round_trip asks the database for, in its order: what is bound to these, the clients know by themselves.
+std::vector<lab::infra::SqlStatement> statements_of_an_order();
 
 /// For one thread.
 class CClient {

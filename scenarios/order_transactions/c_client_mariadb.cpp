@@ -1,7 +1,6 @@
 #include <mysql.h>
 
 #include <array>
-#include <cstring>
 
 #include "c_client.h"
 
@@ -25,19 +24,8 @@ class MariadbClient : public CClient {
                             address.database.c_str(), static_cast<unsigned>(address.port),
                             by_socket ? address.unix_socket.c_str() : nullptr, 0))
       fail();
-    order_ = prepare(
-        "BEGIN NOT ATOMIC "
-        "DECLARE EXIT HANDLER FOR SQLEXCEPTION, NOT FOUND BEGIN ROLLBACK; RESIGNAL; END; "
-        "START TRANSACTION; "
-        "INSERT INTO orders (id, user_id, state, total_cents) VALUES (?, ?, 'paid', ?); "
-        "INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
-        "VALUES (?, ?, ?, ?, 'captured'); "
-        "INSERT INTO outbox (id, order_id, event) VALUES (?, ?, 'order_placed'); "
-        "UPDATE products SET stock = stock - ? WHERE id = ? AND stock >= ?; "
-        "IF ROW_COUNT() = 0 THEN SIGNAL SQLSTATE '02000'; END IF; "
-        "INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
-        "VALUES (?, ?, ?, ?); "
-        "COMMIT; END");
+    const auto statements = statements_of_an_order();
+    order_ = prepare(lab::infra::text_at_once(lab::infra::SqlEngine::mariadb, statements));
   }
 
   bool place(const OrderRequest& request) override {
@@ -68,9 +56,9 @@ class MariadbClient : public CClient {
     return bind;
   }
 
-  Statement prepare(const char* sql) {
+  Statement prepare(const std::string& sql) {
     Statement statement(mysql_stmt_init(connection_.get()));
-    if (!statement || mysql_stmt_prepare(statement.get(), sql, std::strlen(sql)) != 0) fail();
+    if (!statement || mysql_stmt_prepare(statement.get(), sql.data(), sql.size()) != 0) fail();
     return statement;
   }
 

@@ -29,20 +29,8 @@ class PostgresClient : public CClient {
                                   nullptr};
     connection_.reset(PQconnectdbParams(keys, values, 0));
     if (PQstatus(connection_.get()) != CONNECTION_OK) fail();
-    prepare(
-        "WITH placed AS (INSERT INTO orders (id, user_id, state, total_cents) "
-        "VALUES ($1, $2, 'paid', $3) RETURNING 1), "
-        "paid AS (INSERT INTO payments (id, order_id, amount_cents, idempotency_key, state) "
-        "VALUES ($4, $5, $6, $7, 'captured') RETURNING 1), "
-        "told AS (INSERT INTO outbox (id, order_id, event) VALUES ($8, $9, 'order_placed') "
-        "RETURNING 1), "
-        "taken AS (UPDATE products SET stock = stock - $10 WHERE id = $11 AND stock >= $12 "
-        "RETURNING 1), "
-        "line AS (INSERT INTO order_lines (order_id, product_id, quantity, unit_price_cents) "
-        "VALUES ($13, $14, $15, $16) RETURNING 1) "
-        "SELECT 1 / (SELECT COUNT(*) FROM placed), 1 / (SELECT COUNT(*) FROM paid), "
-        "1 / (SELECT COUNT(*) FROM told), 1 / (SELECT COUNT(*) FROM taken), "
-        "1 / (SELECT COUNT(*) FROM line)");
+    const auto statements = statements_of_an_order();
+    prepare(lab::infra::text_at_once(lab::infra::SqlEngine::postgres, statements));
   }
 
   bool place(const OrderRequest& request) override {
@@ -58,16 +46,16 @@ class PostgresClient : public CClient {
         id.c_str(), total.c_str(),    key.c_str(),      id.c_str(),
         id.c_str(), quantity.c_str(), product.c_str(),  quantity.c_str(),
         id.c_str(), product.c_str(),  quantity.c_str(), price.c_str()};
-    const Answer answer(PQexecPrepared(connection_.get(), kOrder, values.size(), values.data(),
+    const Answer answer(PQexecPrepared(connection_.get(), kName, values.size(), values.data(),
                                        nullptr, nullptr, 0));
     return PQresultStatus(answer.get()) == PGRES_TUPLES_OK;
   }
 
  private:
-  static constexpr const char* kOrder = "order";
+  static constexpr const char* kName = "order";
 
-  void prepare(const char* sql) {
-    const Answer answer(PQprepare(connection_.get(), kOrder, sql, 0, nullptr));
+  void prepare(const std::string& sql) {
+    const Answer answer(PQprepare(connection_.get(), kName, sql.c_str(), 0, nullptr));
     if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) fail();
   }
 

@@ -310,10 +310,10 @@ std::optional<CheckResult> all_or_nothing(const Evidence& evidence) {
     const Orphan& first = evidence.orphans.front();
     return CheckResult::violated(
         fmt::format("{} {}; {} such rows", first.what, first.id, evidence.orphans.size()),
-        evidence.rows_matched);
+        evidence.orders.size());
   }
-  if (evidence.rows_matched == 0) return CheckResult::inconclusive("there were no orders");
-  return CheckResult::holds(evidence.rows_matched);
+  if (evidence.orders.empty()) return CheckResult::inconclusive("there were no orders");
+  return CheckResult::holds(evidence.orders.size());
 }
 
 /// No call answers "ordered" whose last transaction the database broke off.

@@ -19,7 +19,7 @@ struct StoredOrder {
   std::int64_t quantity = 0;
 };
 
-/// A row whose counterpart is missing: "order without a payment".
+/// A row whose counterpart is missing or does not fit: "there is no payment for order" 64.
 struct Orphan {
   std::string what;
   std::int64_t id = 0;
@@ -41,7 +41,6 @@ struct Evidence {
   std::map<std::int64_t, std::int64_t> left;     // and in the end
   std::vector<StoredOrder> orders;               // all orders in the end
   std::vector<Orphan> orphans;                   // of all kinds that were looked for
-  std::uint64_t rows_matched = 0;                // rows looked at for orphans
   Watched watched;
 };
 

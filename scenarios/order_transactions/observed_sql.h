@@ -26,7 +26,8 @@ class Observer {
   /// The same in two halves, for a step inside what goes to the database at once: is it the place to die, and to die there.
   virtual bool arrived(std::string_view /*step*/) { return false; }
   virtual void die(std::string_view /*step*/) {}
-  /// The database said that another transaction was first: a deadlock, a serialization failure, a lock timeout.
+  /// The database said that another transaction was first: a deadlock, a serialization failure, a lock timeout. What a
+  /// variant finds out by itself, it does not say: OrderDesk::retries() does.
   virtual void lost_to_another() {}
   virtual void begun() {}
   virtual void committed() {}

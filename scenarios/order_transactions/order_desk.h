@@ -44,6 +44,10 @@ class OrderDesk {
   /// Sold out means that less than the quantity was left at some moment of this call. Errors: `conflict` (no: somebody
   /// was first, as often as was tried) · `closed` (unknown where a commit was under way) · refused, exhausted (no).
   virtual Result<Answer> place(const OrderRequest& request) = 0;
+
+  /// How often it has tried an order again so far, because somebody was first: whether the database said so or it saw that
+  /// for itself.
+  virtual std::int64_t retries() const { return 0; }
 };
 
 }  // namespace order_transactions

@@ -2,6 +2,7 @@
 // Trying again when the database says that somebody else was first. The waits grow (exponential backoff) and are random
 // ("full jitter": Brooker, "Exponential Backoff and Jitter", 2015), or the same transactions would meet again.
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -33,18 +34,29 @@ struct RetryLimits {
   std::chrono::microseconds first{200}, longest{20'000};
 };
 
-/// Calls `attempt` until it returns anything but a transient conflict, or the limit is reached: then that is the answer.
-template <class Attempt>
-Result<Answer> with_retries(const OrderRequest& request, const Attempt& attempt,
-                            RetryLimits limits = {}) {
-  auto longest = limits.first;
-  for (int tried = 1;; ++tried) {
-    Result<Answer> answer = attempt();
-    if (answer || !is_transient(answer.error()) || tried == limits.attempts) return answer;
-    const auto draw = lab::mix64(static_cast<std::uint64_t>(request.id.value * 64 + tried));
-    std::this_thread::sleep_for(longest * static_cast<int>(draw % 1024) / 1024);
-    longest = std::min(longest * 2, limits.longest);
+/// A desk that tries again, and counts how often.
+class RetryingDesk : public OrderDesk {
+ public:
+  std::int64_t retries() const override { return retries_; }
+
+ protected:
+  /// Calls `attempt` until it returns anything but a transient conflict, or the limit is reached: then that is the answer.
+  template <class Attempt>
+  Result<Answer> with_retries(const OrderRequest& request, const Attempt& attempt,
+                              RetryLimits limits = {}) {
+    auto longest = limits.first;
+    for (int tried = 1;; ++tried) {
+      Result<Answer> answer = attempt();
+      if (answer || !is_transient(answer.error()) || tried == limits.attempts) return answer;
+      ++retries_;
+      const auto draw = lab::mix64(static_cast<std::uint64_t>(request.id.value * 64 + tried));
+      std::this_thread::sleep_for(longest * static_cast<int>(draw % 1024) / 1024);
+      longest = std::min(longest * 2, limits.longest);
+    }
   }
-}
+
+ private:
+  std::atomic<std::int64_t> retries_{0};
+};
 
 }  // namespace order_transactions

@@ -31,8 +31,19 @@ class CountsConflicts : public Observer {
   std::atomic<std::int64_t> count_{0};
 };
 
+bool is_ok(const Operation& op) {
+  return op.outcome == Outcome::ok;
+}
+
+/// An order that was not taken is none.
 double per_second(const History& history, Nanos took) {
-  return static_cast<double>(history.size()) / lab::seconds(took);
+  return static_cast<double>(history.count(is_ok)) / lab::seconds(took);
+}
+
+/// Of each order, on average.
+double per_order(std::int64_t count, const History& history) {
+  return static_cast<double>(count) /
+         static_cast<double>(std::max<std::size_t>(1, history.count(is_ok)));
 }
 
 }  // namespace
@@ -72,8 +83,7 @@ struct Speed::State {
                                                                                    : Outcome::fail};
                               }),
                   now() - zero};
-    loaded.wrong =
-        loaded.history.count([](const Operation& op) { return op.outcome != Outcome::ok; });
+    loaded.wrong = loaded.history.size() - loaded.history.count(is_ok);
     return loaded;
   }
 
@@ -103,9 +113,9 @@ RoundReport Speed::round(const Recipe& recipe, int index) {
   };
   const Nanos half = state_->timing.round / 2;
   if (index == 0) state_->load(false, half / 4, index, place);  // statements are prepared now
-  const auto before = conflicts.count();
+  const auto conflicts_at_first = conflicts.count(), retries_at_first = desk->retries();
   const auto spread = state_->load(false, half, index, place);
-  const auto between = conflicts.count();
+  const auto conflicts_between = conflicts.count(), retries_between = desk->retries();
   const auto hot = state_->load(true, half, index, place);
 
   RoundReport report;
@@ -113,25 +123,27 @@ RoundReport Speed::round(const Recipe& recipe, int index) {
   if (recipe.retries && spread.wrong + hot.wrong > 0)
     report.spoiled = fmt::format("{} of {} orders failed", spread.wrong + hot.wrong,
                                  spread.history.size() + hot.history.size());
-  const auto latencies = spread.history.latencies([](const Operation&) { return true; });
+  const auto latencies = spread.history.latencies(is_ok);
   const auto add = [&](std::string name, std::string unit, Better better, double value) {
     report.metrics.push_back({std::move(name), std::move(unit), better, {value}});
-  };
-  const auto each = [](std::int64_t count, const History& history) {
-    return static_cast<double>(count) /
-           static_cast<double>(std::max<std::size_t>(1, history.size()));
   };
   add("orders_per_second", "1/s", Better::higher, per_second(spread.history, spread.took));
   add("order_p50_us", "us", Better::lower, lab::microseconds(latencies.percentile(0.50)));
   add("order_p99_us", "us", Better::lower, lab::microseconds(latencies.percentile(0.99)));
   add("hot_orders_per_second", "1/s", Better::higher, per_second(hot.history, hot.took));
-  add("retries_per_order", "1", Better::lower, each(between - before, spread.history));
-  add("hot_retries_per_order", "1", Better::lower, each(conflicts.count() - between, hot.history));
+  add("retries_per_order", "1", Better::lower,
+      per_order(retries_between - retries_at_first, spread.history));
+  add("hot_retries_per_order", "1", Better::lower,
+      per_order(desk->retries() - retries_between, hot.history));
+  add("conflicts_per_order", "1", Better::lower,
+      per_order(conflicts_between - conflicts_at_first, spread.history));
+  add("hot_conflicts_per_order", "1", Better::lower,
+      per_order(conflicts.count() - conflicts_between, hot.history));
   report.histograms["timed_order"] = latencies;
   return report;
 }
 
-std::vector<Limit> Speed::limits(int index) {
+std::vector<Limit> Speed::limits(int index, EventStream& events) {
   if (state_->sql.engine() == SqlEngine::sqlite) return {};
   state_->open_c_clients();
   const auto place = [&](std::uint32_t client, const OrderRequest& request) {
@@ -146,7 +158,14 @@ std::vector<Limit> Speed::limits(int index) {
     limit.metric = hot ? "hot_orders_per_second" : "orders_per_second";
     limit.unit = "1/s";
     limit.samples = {per_second(loaded.history, loaded.took)};
-    if (loaded.wrong == 0) limits.push_back(std::move(limit));
+    if (loaded.wrong == 0) {
+      limits.push_back(std::move(limit));
+    } else {
+      events.emit(
+          "note",
+          {{"text", fmt::format("{} is left out of round {}: {} of {} orders failed", limit.name,
+                                index + 1, loaded.wrong, loaded.history.size())}});
+    }
   }
   return limits;
 }

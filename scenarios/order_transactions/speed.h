@@ -20,8 +20,8 @@ class Speed {
   ~Speed();
 
   lab::harness::RoundReport round(const Recipe& recipe, int index);
-  /// None on SQLite: it is a library, not a server.
-  std::vector<lab::harness::Limit> limits(int index);
+  /// None on SQLite: it is a library, not a server. One whose orders failed is left out, with a note.
+  std::vector<lab::harness::Limit> limits(int index, lab::harness::EventStream& events);
 
  private:
   struct State;

@@ -67,13 +67,17 @@ void Shopper::told(const Wish& wish, bool sold_out) {
   refusals_ = 0;
 }
 
+std::string key_of(std::int64_t request) {
+  return "request-" + std::to_string(request);
+}
+
 OrderRequest request_for(std::int64_t number, std::int64_t attempt, const Wish& wish) {
   return {.id = order_of(number, attempt),
           .user = UserId{1 + number % kUsers},
           .product = ProductId{wish.product},
           .quantity = wish.quantity,
           .unit_price = kPrice,
-          .key = "request-" + std::to_string(number)};
+          .key = key_of(number)};
 }
 
 }  // namespace order_transactions

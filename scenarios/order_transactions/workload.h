@@ -4,6 +4,7 @@
 // a run sees the last item go many times, however fast the database is. The same for all variants.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/random.h"
@@ -80,6 +81,9 @@ class Shopper {
   std::int64_t sale_ = 0;
   int refusals_ = 0;
 };
+
+/// The client's name for what it wants done once.
+std::string key_of(std::int64_t request);
 
 OrderRequest request_for(std::int64_t number, std::int64_t attempt, const Wish& wish);
 

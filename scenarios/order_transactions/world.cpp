@@ -20,6 +20,7 @@ class World : public Session {
   World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes)
       : backends_(lab::backends::open(plan, events, {.sql = true, .folder = true})),
         plan_(plan),
+        events_(events),
         recipes_(std::move(recipes)),
         sql_(backends_.sql->connect({.connections = kConnections + 1})) {
     if (plan.fault == kReset && sql_->engine() == SqlEngine::sqlite) {
@@ -63,7 +64,7 @@ class World : public Session {
     return speed_->round(recipe(variant.name), index);
   }
 
-  std::vector<Limit> limits(int index) override { return speed_->limits(index); }
+  std::vector<Limit> limits(int index) override { return speed_->limits(index, events_); }
 
  private:
   const Recipe& recipe(const std::string& variant) const { return recipe_of(recipes_, variant); }
@@ -81,6 +82,7 @@ class World : public Session {
 
   lab::backends::Backends backends_;
   RunPlan plan_;
+  EventStream& events_;
   std::vector<Recipe> recipes_;
   std::unique_ptr<lab::infra::Sql> sql_;
   std::optional<Speed> speed_;

@@ -50,7 +50,6 @@ class OrderChecks : public ::testing::Test {
   }
   void store(std::int64_t request, std::int64_t attempt = 0) {
     evidence.orders.push_back({order_of(request, attempt), kProduct, 1});
-    evidence.rows_matched = evidence.orders.size();
     --evidence.left[kProduct];
   }
 
@@ -326,26 +325,36 @@ TEST(Retries, AreForWhatMayGoWellTheNextTime) {
   EXPECT_FALSE(is_transient({lab::ErrorCode::closed, lab::Happened::unknown, "gone", "40001"}));
 }
 
+/// Does what it is told.
+class AnyDesk : public RetryingDesk {
+ public:
+  using RetryingDesk::with_retries;
+  Result<Answer> place(const OrderRequest&) override { return kSoldOut; }
+};
+
 TEST(Retries, EndWithTheFirstAnswerOrAtTheirLimit) {
   const OrderRequest request{.id = OrderId{64}};
+  AnyDesk desk;
   int calls = 0;
-  const auto third = with_retries(request, [&]() -> Result<Answer> {
+  const auto third = desk.with_retries(request, [&]() -> Result<Answer> {
     if (++calls < 3) return conflict("40001");
     return Answer{request.id};
   });
   EXPECT_EQ(third->order.value, 64);
   EXPECT_EQ(calls, 3);
+  EXPECT_EQ(desk.retries(), 2);
   calls = 0;
-  const auto never = with_retries(request,
-                                  [&]() -> Result<Answer> {
-                                    ++calls;
-                                    return conflict("1213");
-                                  },
-                                  {.attempts = 4});
+  const auto never = desk.with_retries(request,
+                                       [&]() -> Result<Answer> {
+                                         ++calls;
+                                         return conflict("1213");
+                                       },
+                                       {.attempts = 4});
   EXPECT_EQ(never.error().native_code, "1213");
   EXPECT_EQ(calls, 4);
+  EXPECT_EQ(desk.retries(), 2 + 3);
   calls = 0;
-  const auto duplicate = with_retries(request, [&]() -> Result<Answer> {
+  const auto duplicate = desk.with_retries(request, [&]() -> Result<Answer> {
     ++calls;
     return conflict("23505");
   });

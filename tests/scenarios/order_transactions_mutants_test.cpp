@@ -9,15 +9,18 @@
 #include <set>
 
 #include "books.h"
+#include "c_client.h"
 #include "client.h"
 #include "domain/migrations.h"
 #include "infra/migrate.h"
 #include "observed_sql.h"
 #include "retry.h"
+#include "speed.h"
 #include "test_support.h"
 #include "variants/conditional_update.h"
 #include "variants/idempotent_order.h"
 #include "variants/one_round_trip.h"
+#include "variants/optimistic_version.h"
 
 namespace order_transactions {
 namespace {
@@ -58,7 +61,6 @@ struct Day {
     call(3, 4, 9ms, OrderId{}).kind = kRetry;
     for (const std::int64_t request : {1, 2})
       evidence.orders.push_back({order_of(request, 0), kProduct, 1});
-    evidence.rows_matched = 2;
   }
 
   Operation& call(std::uint32_t client, std::int64_t request, Nanos invoked, OrderId answer) {
@@ -384,6 +386,91 @@ TEST_F(Shop, AConflictThatWasTriedAgainIsNotAccused) {
   EXPECT_EQ(evidence_.orders.size(), 2u);
 }
 
+/// Another buyer is at the row between this one's read and its write: as often as it is told.
+class CrowdedSql : public Sql {
+ public:
+  CrowdedSql(Sql& inner, Sql& others, int times) : inner_(inner), others_(others), times_(times) {}
+  Result<std::unique_ptr<SqlConnection>> acquire() override {
+    if (asked_++ % 2 == 1 && times_-- > 0)  // first to read, then to write
+      (void)others_.run("UPDATE products SET version = version + 1").value();
+    return inner_.acquire();
+  }
+  SqlEngine engine() const override { return inner_.engine(); }
+
+ private:
+  Sql& inner_;
+  Sql& others_;
+  int asked_ = 0, times_;
+};
+
+TEST_F(Shop, WhatAVariantFindsOutdatedByItselfIsARetryToo) {
+  CrowdedSql crowded(*observed_, *sql_, 3);
+  OptimisticVersion desk(crowded);
+  buy(desk);
+  EXPECT_EQ(desk.retries(), 3);
+  EXPECT_EQ(conflicts_, 0) << "the database refused nothing";
+  EXPECT_EQ(broken_by(close()), Broken{});
+  EXPECT_EQ(evidence_.orders.size(), 1u);
+}
+
+/// Takes no order at all, and is quick about it.
+class RefusesEverybody : public OrderDesk {
+ public:
+  explicit RefusesEverybody(Sql&) {}
+  Result<Answer> place(const OrderRequest&) override {
+    std::this_thread::sleep_for(1ms);
+    return Error{lab::ErrorCode::conflict, lab::Happened::no, "somebody was first", "1020"};
+  }
+};
+
+TEST_F(Shop, OrdersThatWereNotTakenAreNoSpeed) {
+  lab::harness::RunPlan plan;
+  plan.timing.round = 20ms;
+  Speed speed(*sql_, {}, plan);
+  Recipe recipe{.variant = "refuses", .retries = false};
+  recipe.make = [](Sql& sql) { return std::make_unique<RefusesEverybody>(sql); };
+  for (const auto& metric : speed.round(recipe, 1).metrics)
+    EXPECT_EQ(metric.samples, std::vector<double>{0}) << metric.name;
+  recipe.make = [](Sql& sql) { return std::make_unique<ConditionalUpdate>(sql); };
+  EXPECT_GT(speed.round(recipe, 1).metrics.front().samples.at(0), 0);
+}
+
+/// Answers yes, and keeps what was asked.
+class ListeningSql : public Sql {
+ public:
+  Result<std::unique_ptr<SqlConnection>> acquire() override {
+    return std::make_unique<Connection>(heard);
+  }
+  SqlEngine engine() const override { return SqlEngine::mariadb; }
+
+  std::vector<std::string> heard;
+
+ private:
+  struct Connection : SqlConnection {
+    explicit Connection(std::vector<std::string>& all) : heard_(all) {}
+    Result<SqlResult> run(std::string_view, std::span<const SqlValue>) override {
+      return SqlResult{};
+    }
+    Result<bool> run_at_once(std::span<const SqlStatement> statements) override {
+      for (const auto& statement : statements) heard_.emplace_back(statement.text);
+      return true;
+    }
+    Result<void> begin() override { return {}; }
+    Result<void> commit() override { return {}; }
+    Result<void> rollback() override { return {}; }
+    SqlEngine engine() const override { return SqlEngine::mariadb; }
+    std::vector<std::string>& heard_;
+  };
+};
+
+TEST(TheLimit, AsksForWhatOneRoundTripAsksFor) {
+  ListeningSql sql;
+  (void)OneRoundTrip(sql).place(request_for(1, 0, {.product = 1, .quantity = 1})).value();
+  std::vector<std::string> limit;
+  for (const auto& statement : statements_of_an_order()) limit.emplace_back(statement.text);
+  EXPECT_EQ(sql.heard, limit);
+}
+
 struct Damage {
   const char* what;  // the orphan that it makes
   Key key;           // how the order was placed
@@ -405,9 +492,15 @@ const std::vector<Damage> kDamages{
      Key::in_its_table,
      {"DELETE FROM outbox", "DELETE FROM payments", "DELETE FROM order_lines",
       "DELETE FROM orders"}},
-    {"the payment does not have the client's key of order",
+    {"the key is not its client's of order",
      Key::in_the_payment,
      {"UPDATE payments SET idempotency_key = 'attempt-1'"}},
+    {"the key is not its client's of order",
+     Key::in_the_payment,
+     {"UPDATE payments SET idempotency_key = 'request-1'"}},  // another client's
+    {"the key is not its client's of order",
+     Key::in_its_table,
+     {"UPDATE idempotency_keys SET idempotency_key = 'request-1'"}},
 };
 
 class Damaged : public Shop, public ::testing::WithParamInterface<std::size_t> {};

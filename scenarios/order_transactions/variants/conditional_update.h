@@ -10,7 +10,7 @@
 
 namespace order_transactions {
 
-class ConditionalUpdate : public OrderDesk {
+class ConditionalUpdate : public RetryingDesk {
  public:
   explicit ConditionalUpdate(Sql& sql) : sql_(sql) {}
 

@@ -12,7 +12,7 @@
 
 namespace order_transactions {
 
-class IdempotentOrder : public OrderDesk {
+class IdempotentOrder : public RetryingDesk {
  public:
   explicit IdempotentOrder(Sql& sql) : sql_(sql) {}
 

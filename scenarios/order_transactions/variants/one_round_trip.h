@@ -12,7 +12,7 @@
 
 namespace order_transactions {
 
-class OneRoundTrip : public OrderDesk {
+class OneRoundTrip : public RetryingDesk {
  public:
   explicit OneRoundTrip(lab::infra::Sql& sql) : sql_(sql) {}
 

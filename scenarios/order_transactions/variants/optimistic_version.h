@@ -9,7 +9,7 @@
 
 namespace order_transactions {
 
-class OptimisticVersion : public OrderDesk {
+class OptimisticVersion : public RetryingDesk {
  public:
   explicit OptimisticVersion(Sql& sql) : sql_(sql) {}
 

@@ -9,7 +9,7 @@
 
 namespace order_transactions {
 
-class SelectForUpdate : public OrderDesk {
+class SelectForUpdate : public RetryingDesk {
  public:
   explicit SelectForUpdate(Sql& sql) : sql_(sql) {}
 

@@ -9,7 +9,7 @@
 
 namespace order_transactions {
 
-class SerializableRetry : public OrderDesk {
+class SerializableRetry : public RetryingDesk {
  public:
   explicit SerializableRetry(Sql& sql) : sql_(sql) {}
 
