@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -19,37 +20,63 @@ namespace {
 
 constexpr Nanos kLook = 20ms;  // how often a waiting caller looks whether a stop was requested
 
+/// Ends another thread's poll().
+class Bell {
+ public:
+  Bell() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (descriptor_ < 0) throw Failure("no descriptor left to watch actors with");
+  }
+  ~Bell() { ::close(descriptor_); }
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+
+  void ring() const {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto ignored = ::write(descriptor_, &one, sizeof one);
+  }
+  void heard() const {
+    std::uint64_t rung = 0;
+    [[maybe_unused]] const auto ignored = ::read(descriptor_, &rung, sizeof rung);
+  }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  const int descriptor_;
+};
+
 }  // namespace
 
 /// One thread watches all actors; callers and it share what is guarded by the mutex.
 class ActorPool::State {
  public:
   explicit State(PoolOptions options)
-      : options_(std::move(options)), places_(options_.actors), wake_(::eventfd(0, EFD_CLOEXEC)) {
-    if (wake_ < 0) throw Failure("no descriptor left to watch actors with");
+      : options_(std::move(options)), places_(options_.actors), accounted_(hits()) {
     for (std::size_t i = 0; i < places_.size(); ++i) start(i);
     thread_ = std::thread([this] { watch(); });
   }
 
   ~State() {
     end_watch_ = true;
-    wake();
+    bell_.ring();
     if (thread_.joinable()) thread_.join();
-    ::close(wake_);
   }
 
-  /// One more death from outside, as if the plan had it.
   void kill(std::size_t actor) {
     const std::lock_guard lock(mutex_);
     Place& place = places_.at(actor);
     if (!place.actor || place.actor->wait(Nanos{})) return;  // it ended by itself
-    place.killed_from_outside = true;
+    place.killed = Killed::beyond_plan;
     place.actor->kill();
   }
 
+  /// Left to the watching thread, which may be waiting for their descriptors.
   void kill_all() {
-    const std::lock_guard lock(mutex_);
-    for (auto& place : places_) place.actor.reset();
+    {
+      const std::lock_guard lock(mutex_);
+      kill_the_rest_ = true;
+    }
+    bell_.ring();
+    while (running() > 0) std::this_thread::sleep_for(kLook / 10);
   }
 
   template <class Act>
@@ -84,11 +111,14 @@ class ActorPool::State {
   std::string problem() const { return locked(problem_); }
 
  private:
+  enum class Killed { no, by_plan, beyond_plan };  // from outside
+
   struct Place {
     std::unique_ptr<Actor> actor;
     std::size_t life = 0;
+    std::size_t died_as_planned = 0;  // so many of its planned deaths are behind it
     Instant started{};
-    bool killed_from_outside = false;
+    Killed killed = Killed::no;
   };
 
   template <class T>
@@ -102,21 +132,33 @@ class ActorPool::State {
         places_.begin(), places_.end(), [](const Place& place) { return place.actor != nullptr; }));
   }
 
-  void wake() const {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto ignored = ::write(wake_, &one, sizeof one);
-  }
-
+  /// How the life of this one is to end.
   const Death* death_of(std::size_t actor) const {
     if (actor >= options_.deaths.size()) return nullptr;
-    const auto& lives = options_.deaths[actor];
-    const std::size_t life = places_[actor].life;
-    return life < lives.size() ? &lives[life] : nullptr;
+    const auto& deaths = options_.deaths[actor];
+    const std::size_t next = places_[actor].died_as_planned;
+    return next < deaths.size() ? &deaths[next] : nullptr;
+  }
+
+  std::map<std::string, std::uint64_t> hits() const {
+    std::map<std::string, std::uint64_t> hits;
+    if (!options_.points) return hits;
+    for (const auto& count : options_.points->counts()) hits[count.point] = count.hits;
+    return hits;
+  }
+
+  /// Accounts for one of the deaths at the point, if there is one.
+  bool somebody_died_at(const std::string& point) {
+    if (!options_.points) return true;
+    auto& accounted = accounted_[point];
+    if (hits()[point] == accounted) return false;
+    ++accounted;
+    return true;
   }
 
   void start(std::size_t actor) {
     Place& place = places_[actor];
-    place.killed_from_outside = false;
+    place.killed = Killed::no;
     place.started = now();
     place.actor = std::make_unique<Actor>(
         ActorOptions{.role = options_.role,
@@ -129,7 +171,7 @@ class ActorPool::State {
   std::optional<Instant> random_kill_of(std::size_t actor) const {
     const Place& place = places_[actor];
     const Death* death = death_of(actor);
-    if (!place.actor || !death || !death->point.empty() || place.killed_from_outside || closing_)
+    if (!place.actor || !death || !death->point.empty() || place.killed != Killed::no || closing_)
       return std::nullopt;
     return place.started + death->after;
   }
@@ -145,7 +187,7 @@ class ActorPool::State {
       } else if (places_[i].actor->wait(Nanos{})) {
         continue;  // it ended before; keep_going() sees to it
       } else {
-        places_[i].killed_from_outside = true;
+        places_[i].killed = Killed::by_plan;
         places_[i].actor->kill();
         next = now();
       }
@@ -155,7 +197,7 @@ class ActorPool::State {
 
   void watch() {
     while (!end_watch_) {
-      std::vector<pollfd> watched{{wake_, POLLIN, 0}};
+      std::vector<pollfd> watched{{bell_.descriptor(), POLLIN, 0}};
       Instant next;
       {
         const std::lock_guard lock(mutex_);
@@ -165,10 +207,13 @@ class ActorPool::State {
         }
       }
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now()).count();
-      // A descriptor may be closed meanwhile by nobody but this thread.
+      // The descriptors stay open meanwhile: actors are given up by this thread alone.
       ::poll(watched.data(), watched.size(), static_cast<int>(std::max<std::int64_t>(0, left)));
+      bell_.heard();
       const std::lock_guard lock(mutex_);
       for (std::size_t i = 0; i < places_.size(); ++i) keep_going(i);
+      if (!kill_the_rest_) continue;
+      for (auto& place : places_) place.actor.reset();
     }
   }
 
@@ -189,7 +234,7 @@ class ActorPool::State {
   }
 
   void note(std::size_t actor, const Ending& ending) {
-    const Place& place = places_[actor];
+    Place& place = places_[actor];
     if (!ending.killed()) {
       ++(ending.status == 0 ? counts_.finished : counts_.failed);
       if (ending.status != 0 && problem_.empty())
@@ -198,11 +243,12 @@ class ActorPool::State {
     }
     if (closing_ && ending.signal != SIGKILL) return;  // it knows no better way to finish
     const Death* death = death_of(actor);
-    const bool at_point =
-        death && !death->point.empty() && !place.killed_from_outside && ending.signal == SIGKILL;
-    ++(at_point                    ? counts_.killed_at_points
-       : place.killed_from_outside ? counts_.killed_at_random
-                                   : counts_.died_unplanned);
+    const bool at_point = death && !death->point.empty() && place.killed == Killed::no &&
+                          ending.signal == SIGKILL && somebody_died_at(death->point);
+    ++(at_point                     ? counts_.killed_at_points
+       : place.killed != Killed::no ? counts_.killed_at_random
+                                    : counts_.died_unplanned);
+    place.died_as_planned += at_point || place.killed == Killed::by_plan;
     deaths_.push_back({actor, place.life, at_point ? death->point : std::string(), now()});
   }
 
@@ -212,8 +258,11 @@ class ActorPool::State {
   PoolCounts counts_;
   std::vector<Died> deaths_;
   std::string problem_;
+  std::map<std::string, std::uint64_t>
+      accounted_;  // deaths at points, those before this pool included
   bool closing_ = false;
-  const int wake_;
+  bool kill_the_rest_ = false;
+  const Bell bell_;
   std::atomic<bool> end_watch_{false};
   std::thread thread_;
 };

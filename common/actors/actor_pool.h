@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/actor.h"
+#include "actors/crash_points.h"
 #include "actors/kill_plan.h"
 
 namespace lab::actors {
@@ -22,12 +23,16 @@ struct PoolOptions {
   /// By actor, its deaths in order; empty: nobody is killed. A death at a point is the actor's own business: it is told
   /// in its orders and dies by itself (CrashPoints::die_at).
   std::vector<std::vector<Death>> deaths;
+  /// What the actors die at, for their counts: a death is one at its point when somebody has died there whose death is not
+  /// accounted for. Without it, whoever is killed in a life that is to end at a point has died there. Must outlive the pool.
+  const CrashPoints* points = nullptr;
   /// The orders of actor `index` for its `life` (from 0); `death` is how that life is to end, or null. Called before each
   /// start: from start() first, then from the pool's thread.
   std::function<std::string(std::size_t index, std::size_t life, const Death* death)> orders;
 };
 
-/// Someone died of a signal.
+/// Someone died of a signal. A death that was not planned does not take the place of one that was: the next life is to end
+/// as this one was to.
 struct Died {
   std::size_t actor = 0, life = 0;
   std::string point;  // where it was to die; empty: at a random moment, or nobody planned it

@@ -101,6 +101,7 @@ class FaultRun {
     ActorPool clients({.role = kClientRole,
                        .actors = kClients,
                        .deaths = deaths(),
+                       .points = &*points_,
                        .orders = [this](auto index, auto life, auto* death) {
                          return orders_of(index, life, death);
                        }});

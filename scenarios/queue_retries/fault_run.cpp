@@ -112,6 +112,7 @@ class FaultRun {
                                                  .points = places_of_death(),
                                                  .duration = setting_.plan.timing.load(),
                                                  .most_passings = most_passings()});
+      options.points = points_.get();
     }
     WorkerOrders orders{.variant = setting_.recipe.variant,
                         .place = place_of(setting_, name_, true),

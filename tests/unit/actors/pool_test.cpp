@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 
 #include "actors/actor_pool.h"
 #include "actors/crash_points.h"
@@ -38,8 +39,10 @@ class Pool : public ::testing::Test {
 
 TEST_F(Pool, ThePlanIsCarriedOutAndTheDeadAreStartedAgain) {
   CrashPoints points(folder / "points", {"before", "after"});
-  ActorPool pool(walkers({{{.point = "before", .passing = 3}, {.after = 5ms}, {.point = "after"}},
-                          {{.after = 1ms}, {.point = "after", .passing = 2}}}));
+  auto options = walkers({{{.point = "before", .passing = 3}, {.after = 5ms}, {.point = "after"}},
+                          {{.after = 1ms}, {.point = "after", .passing = 2}}});
+  options.points = &points;
+  ActorPool pool(options);
   ASSERT_TRUE(eventually(20s, [&] { return pool.counts().started == 7; }));
   const auto counts = pool.counts();
   EXPECT_EQ(counts.killed_at_points, 3u);
@@ -52,6 +55,39 @@ TEST_F(Pool, ThePlanIsCarriedOutAndTheDeadAreStartedAgain) {
   ASSERT_EQ(deaths.size(), 5u);
   for (std::size_t i = 1; i < deaths.size(); ++i) EXPECT_LE(deaths[i - 1].at, deaths[i].at);
   EXPECT_EQ(pool.problem(), "");
+}
+
+TEST_F(Pool, WhoDiesElsewhereDoesNotDieAsPlanned) {
+  CrashPoints points(folder / "points", {"before", "after"});
+  PoolOptions options = walkers({{{.point = "after"}}});
+  options.actors = 1;
+  options.points = &points;
+  options.orders = [file = (folder / "points").string()](auto, std::size_t life,
+                                                         const Death* death) {
+    return file + (death ? " after 1 0" : " - 0 0") + (life == 0 ? " poison" : "");
+  };
+  ActorPool pool(options);
+  ASSERT_TRUE(eventually(20s, [&] { return pool.counts().started == 3; }));
+  EXPECT_EQ(pool.counts().died_unplanned, 1u);
+  EXPECT_EQ(pool.counts().killed_at_points, 1u);
+  EXPECT_EQ(points.counts()[1].hits, 1u);
+  ASSERT_EQ(pool.deaths().size(), 2u);
+  EXPECT_EQ(pool.deaths()[0].point, "");
+  EXPECT_EQ(pool.deaths()[1].point, "after");
+}
+
+TEST_F(Pool, AKillBeyondThePlanTakesNobodysPlace) {
+  CrashPoints points(folder / "points", {"before", "after"});
+  PoolOptions options = walkers({{{.after = 1h}, {.point = "after"}}});
+  options.actors = 1;
+  options.points = &points;
+  ActorPool pool(options);
+  pool.kill(0);
+  ASSERT_TRUE(eventually(20s, [&] { return pool.counts().started == 2; }));
+  EXPECT_EQ(pool.counts().killed_at_random, 1u);
+  const auto passed = points.counts()[1].passed;
+  EXPECT_TRUE(eventually(20s, [&] { return points.counts()[1].passed > passed + 2; }));
+  EXPECT_EQ(points.counts()[1].hits, 0u) << "its second death is not due yet";
 }
 
 TEST_F(Pool, OneThatIsKilledBeyondThePlanIsStartedAgain) {
@@ -115,6 +151,13 @@ TEST_F(Pool, AProgramThatIsNotThereIsAFailure) {
   PoolOptions options = with_role("sleep", std::string(1'000'000, 'x'));
   options.program = "/nowhere";
   EXPECT_THROW(ActorPool{options}, Failure);
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  const auto before = descriptors();
+  EXPECT_THROW(ActorPool{options}, Failure);
+  EXPECT_EQ(descriptors(), before) << "nothing is left open";
 }
 
 }  // namespace

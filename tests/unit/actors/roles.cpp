@@ -1,5 +1,6 @@
 // The roles that the tests' actors play; which one is to be seen in main().
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -38,7 +39,7 @@ int patient() {
   return stop_requested() ? 0 : 1;
 }
 
-/// Orders: FILE POINT PASSING AFTER_MS. Passes "before" and "after" for ever.
+/// Orders: FILE POINT PASSING AFTER_MS. Passes "before" and "after" for ever; with a further word it dies at neither of them.
 int walker(std::istringstream orders) {
   std::string file, point;
   std::uint64_t passing = 0, after_ms = 0;
@@ -46,6 +47,7 @@ int walker(std::istringstream orders) {
   CrashPoints points(file, {"before", "after"});
   if (point != "-") points.die_at(point, passing, std::chrono::milliseconds(after_ms));
   tell_run("walking");
+  if (std::string poison; orders >> poison) ::kill(::getpid(), SIGKILL);
   while (true) {
     points.pass("before");
     points.pass("after");
