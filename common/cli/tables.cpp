@@ -178,17 +178,21 @@ Result<std::string> speed(const json& result, const std::vector<std::string>& ch
     titles.push_back(title(name, units[name]));
   }
   std::string text = header(titles, "--:");
+  bool timed = false;
   for (const auto& variant : result.at("variants")) {
     const bool ranked = variant.at("ranked");
     std::vector<std::string> cells{variant.at("name")};
     for (const auto& name : chosen.empty() ? all : chosen) {
       const json* metric = find_named(variant.at("metrics"), name);
       std::string value = metric == nullptr ? "–" : spread(*metric);
-      if (!ranked && metric != nullptr && !is_evidence(*metric)) value = "~~" + value + "~~";
+      const bool of_rounds = metric != nullptr && !is_evidence(*metric);
+      if (of_rounds && !ranked) value = "~~" + value + "~~";
+      timed |= of_rounds;
       cells.push_back(std::move(value));
     }
     text += row(cells);
   }
+  if (!timed) return text + "\nCounted once, in the run that was checked.\n";
   return text +
          "\nMedian [quartiles] of the rounds; struck out where a check was broken or could not "
          "tell, "

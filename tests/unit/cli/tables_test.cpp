@@ -80,6 +80,13 @@ TEST(ResultTable, SpeedShowsTheChosenMetricsInTheirOrder) {
               HasSubstr("no metric p99; there are: reads_per_second, outage_ms, memory_peak"));
 }
 
+TEST(ResultTable, SpeedSaysWhetherItIsOfRoundsOrOfOneRun) {
+  EXPECT_THAT(table("speed"), HasSubstr("\nMedian [quartiles] of the rounds; struck out"));
+  EXPECT_THAT(table("speed", {"outage_ms"}),
+              HasSubstr("\nCounted once, in the run that was checked."));
+  EXPECT_THAT(table("speed", {"outage_ms"}), Not(HasSubstr("Median")));
+}
+
 TEST(ResultTable, LimitsShowHowNearTheBestCame) {
   EXPECT_THAT(
       table("limits"),
