@@ -191,8 +191,7 @@ FrameReader::Step FrameReader::take_data(const Header& header, std::span<char> p
   if (alone) {
     message.payload = {payload.data(), payload.size()};
   } else {
-    whole_.swap(assembled_);
-    assembled_.clear();
+    whole_ = std::exchange(assembled_, {});
     message.payload = {whole_.data(), whole_.size()};
   }
   return Step::message;

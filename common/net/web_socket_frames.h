@@ -25,8 +25,9 @@ enum class Opcode : std::uint8_t {
 /// Close codes (RFC 6455, 7.4.1, and IANA's registry).
 namespace close_code {
 inline constexpr std::uint16_t normal = 1000, going_away = 1001, protocol_error = 1002,
-                               no_status = 1005, bad_data = 1007, policy = 1008, too_big = 1009,
-                               internal = 1011, try_again_later = 1013;
+                               unsupported_data = 1003, no_status = 1005, bad_data = 1007,
+                               policy = 1008, too_big = 1009, internal = 1011,
+                               try_again_later = 1013;
 }
 /// May stand in a close frame: 1000-1003, 1007-1014, 3000-4999.
 bool may_be_sent(std::uint16_t close_code);
@@ -88,13 +89,15 @@ class FrameReader {
       const Step step = next(bytes, message);
       if (step == Step::violation) return std::exchange(violation_, std::nullopt);
       if (step == Step::more) break;
-      if (step == Step::message && !on_message(std::as_const(message))) return std::nullopt;
+      const bool go_on = step != Step::message || on_message(std::as_const(message));
+      if (!whole_.empty()) std::vector<char>().swap(whole_);
+      if (!go_on) return std::nullopt;
     }
     keep(bytes, joined);
     return std::nullopt;
   }
 
-  std::size_t held_bytes() const { return rest_.size() + assembled_.size(); }
+  std::size_t held_bytes() const { return rest_.size() + assembled_.size() + whole_.size(); }
 
  private:
   enum class Step { more, message, fragment, violation };
@@ -117,7 +120,7 @@ class FrameReader {
   const std::size_t message_bytes_;
   std::vector<char> rest_;            // of an unfinished frame
   std::vector<char> assembled_;       // of an unfinished message
-  std::vector<char> whole_;           // the last message that came in pieces
+  std::vector<char> whole_;           // a message that came in pieces, while it is handled
   std::optional<Opcode> unfinished_;  // what the fragments are of
   Utf8Check utf8_;
   std::optional<Violation> violation_;

@@ -130,6 +130,8 @@ void WebSocketPeer::on_close_frame(std::string_view payload) {
     queue(std::make_shared<std::string>(to_frame(Opcode::close, payload.substr(0, 2))));
     close_sent_ = true;
     state_ = State::closing;
+    // What waits may never be read.
+    timer_ = server_.loop_.after(server_.limits_.farewell, [this] { end(ended_with_); });
   }
   finish_ = true;
   if (waiting_.empty()) end(ended_with_);

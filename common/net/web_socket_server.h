@@ -17,9 +17,9 @@
 namespace lab::net {
 
 struct WebSocketLimits {
-  std::size_t message_bytes = 64 * 1024;      // a longer message, also in fragments: close 1009
-  Nanos handshake = std::chrono::seconds(5);  // a request that is not whole by then: closed
-  Nanos farewell = std::chrono::seconds(1);   // how long the other side's close frame is waited for
+  std::size_t message_bytes = 64 * 1024;       // a longer message, also in fragments: close 1009
+  Nanos handshake = std::chrono::seconds(5);   // a request that is not whole by then: closed
+  Nanos farewell = std::chrono::seconds(1);    // from a close frame, ours or theirs, to the end
   std::size_t owed_control_bytes = 16 * 1024;  // pongs to one that never reads them: closed
   int send_buffer = 0;                         // SO_SNDBUF of a connection; 0: the kernel's own
 };

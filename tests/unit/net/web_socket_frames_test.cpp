@@ -93,6 +93,16 @@ TEST(WebSocketFrames, AnIdleReaderHoldsNothing) {
   EXPECT_EQ(reader.held_bytes(), 3000u);
   ASSERT_FALSE(reader.feed(std::span(half).subspan(3000), ignore));
   EXPECT_EQ(reader.held_bytes(), 0u);
+
+  std::string pieces = frame(0x01, 120, std::string(120, 'x')) + frame(0x80, 3, "end");
+  std::size_t held = 0;
+  const auto look = [&](const Message&) {
+    held = reader.held_bytes();
+    return true;
+  };
+  ASSERT_FALSE(reader.feed(pieces, look));
+  EXPECT_EQ(held, 123u) << "a message in pieces is put together once, and is held while it is read";
+  EXPECT_EQ(reader.held_bytes(), 0u);
 }
 
 TEST(WebSocketFrames, WhatTheProtocolForbidsIs1002) {

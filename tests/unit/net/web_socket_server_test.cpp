@@ -161,6 +161,20 @@ TEST_F(WebSocketServerTest, PongsThatNobodyReadsEndTheConnection) {
   EXPECT_EQ(echo_.closed.front(), 1008);
 }
 
+TEST_F(WebSocketServerTest, OneThatSaysGoodbyeAndNeverReadsIsNotKept) {
+  Script script;
+  const auto client = connect(script);
+  ASSERT_TRUE(until([&] { return script.open; }));
+  client->read(false);
+  const std::string message = masked(Opcode::binary, std::string(60'000, 'x'));
+  for (int i = 0; i < 300; ++i) client->send_raw(message);
+  client->send_raw(masked(Opcode::close, close_payload(1001, "")));
+  ASSERT_TRUE(until([&] { return !echo_.closed.empty(); }));
+  EXPECT_EQ(echo_.closed.front(), 1001);
+  EXPECT_GT(echo_.most_waiting, 1'000'000u) << "it was owed nothing: the test is of no use";
+  EXPECT_EQ(server_.connections(), 0u);
+}
+
 TEST_F(WebSocketServerTest, AResetIsNoticed) {
   Script script;
   auto client = connect(script);
