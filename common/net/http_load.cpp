@@ -15,6 +15,7 @@
 #include <boost/asio/write.hpp>
 
 #include "core/random.h"
+#include "core/result.h"
 #include "core/stop.h"
 
 namespace lab::net {
@@ -62,6 +63,10 @@ class Client {
         {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(shared_.load.port)},
         [this, life = ++life_](error_code error) {
           if (shared_.over || life != life_) return;
+          if (error == boost::system::errc::too_many_files_open ||
+              error == boost::system::errc::too_many_files_open_in_system)
+            throw Failure(Error{ErrorCode::exhausted, Happened::no,
+                                "the load has no descriptor left: " + error.message()});
           if (error) return not_connected(error.message());
           error_code none;
           socket_.set_option(tcp::no_delay(true), none);
@@ -93,10 +98,9 @@ class Client {
 
   /// The time is over.
   void give_up(Instant time) {
-    // One that was asked in the warm-up has waited all the time that counts.
     if (state_ != State::asking || planned_ >= shared_.end) return;
     ++shared_.result.unanswered;
-    shared_.result.unanswered_waited.record(time - planned_);
+    shared_.result.unanswered_waited.record(time - std::max(planned_, shared_.counted_from));
   }
 
  private:

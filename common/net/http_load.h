@@ -37,9 +37,9 @@ struct HttpLoadResult {
   std::uint64_t timed_out = 0;
   std::uint64_t cut = 0;          // the connection was closed or reset within a request
   std::uint64_t unconnected = 0;  // no connection could be made
-  /// Still under way, or waiting for a connection, when the time was over.
+  /// Still under way, or waiting for a connection, when the time was over; those that were asked in the warm-up, too.
   std::uint64_t unanswered = 0;
-  /// How long they had waited by then: each is a latency at least that long.
+  /// How long they had waited by then, of the time that counts: each is a latency at least that long.
   harness::Histogram unanswered_waited;
   std::string first_problem;   // of whichever kind
   harness::Histogram latency;  // of the completed ones

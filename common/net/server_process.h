@@ -32,7 +32,9 @@ struct Usage {
   std::uint64_t resident_bytes = 0;       // VmRSS; pages that processes share count for each
   std::uint64_t peak_resident_bytes = 0;  // VmHWM since the start or reset_peak()
   std::size_t open_descriptors = 0;
+  std::size_t most_open_descriptors = 0;  // of any one of the processes: a limit is of each
   std::size_t threads = 0;
+  std::vector<pid_t> processes;  // itself first
   /// User and system, in steps of the kernel's clock tick (10 ms); ended children that were waited for count.
   Nanos cpu{};
 };

@@ -74,7 +74,10 @@ void add(pid_t process, Usage& usage) {
   usage.resident_bytes += field(status, "VmRSS") * 1024;
   usage.peak_resident_bytes += field(status, "VmHWM") * 1024;
   usage.threads += field(status, "Threads");
-  usage.open_descriptors += entries(fmt::format("/proc/{}/fd", process));
+  const std::size_t open = entries(fmt::format("/proc/{}/fd", process));
+  usage.open_descriptors += open;
+  usage.most_open_descriptors = std::max(usage.most_open_descriptors, open);
+  usage.processes.push_back(process);
   usage.cpu += cpu_time(process);
   for (const pid_t child : children_of(process)) add(child, usage);
 }

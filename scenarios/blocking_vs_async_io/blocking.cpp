@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <optional>
 #include <thread>
 
 #include "core/clock.h"
@@ -25,33 +27,49 @@ Poco::Timespan timespan(Nanos time) {
   return Poco::Timespan(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
+/// Until the socket has room for more, at the latest until the deadline. Poco's own poll() would make an epoll for each call,
+/// and so need a descriptor more than the connection has.
+void wait_for_room(int descriptor, Instant deadline) {
+  const Nanos left = deadline - now();
+  pollfd waiting{descriptor, POLLOUT, 0};
+  const auto left_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  if (left <= 0ns || ::poll(&waiting, 1, static_cast<int>(left_ms)) == 0)
+    throw Poco::TimeoutException("sending an answer");
+}
+
 // Poco's sendBytes goes on until all is sent, and its limit (SO_SNDTIMEO) begins anew with each part: a peer that takes a
-// little now and then would hold the thread for ever. So the wait and the write are two calls, under one limit.
+// little now and then would hold the thread for ever. So the write and the wait are two calls, under one limit.
 void send_all(const Poco::Net::StreamSocket& socket, std::string_view bytes, Nanos limit) {
   const Instant deadline = now() + limit;
+  const int descriptor = socket.impl()->sockfd();
   while (!bytes.empty()) {
-    const Nanos left = deadline - now();
-    if (left <= 0ns || !socket.poll(timespan(left), Poco::Net::Socket::SELECT_WRITE))
-      throw Poco::TimeoutException("sending an answer");
-    const auto sent =
-        ::send(socket.impl()->sockfd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) throw Poco::IOException("the peer is gone");
+    const auto sent = ::send(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN) {
+      wait_for_room(descriptor, deadline);
+    } else if (errno != EINTR) {
+      throw Poco::IOException("the peer is gone");
+    }
   }
 }
 
-/// False when the connection is to be closed.
-bool answer_all(Poco::Net::StreamSocket& socket, RequestReader& reader, HttpApi& api, Nanos limit) {
+/// How many requests were answered; nothing when the connection is to be closed.
+std::optional<std::size_t> answer_all(Poco::Net::StreamSocket& socket, RequestReader& reader,
+                                      HttpApi& api, Nanos limit) {
+  std::size_t answered = 0;
   while (const auto request = reader.next()) {
     bool keep_alive = false;
     api.answer(*request, [&](const Response& response) {
       keep_alive = response.keep_alive;
       send_all(socket, to_bytes(response), limit);
     });
-    if (!keep_alive) return false;
+    if (!keep_alive) return std::nullopt;
+    ++answered;
   }
-  if (reader.refused()) send_all(socket, to_bytes(reader.refused()->response()), limit);
-  return !reader.refused();
+  if (!reader.refused()) return answered;
+  send_all(socket, to_bytes(reader.refused()->response()), limit);
+  return std::nullopt;
 }
 
 void talk(Poco::Net::StreamSocket& socket, const Service& service) {
@@ -59,16 +77,21 @@ void talk(Poco::Net::StreamSocket& socket, const Service& service) {
   const Nanos limit = service.limits.send;
   RequestReader reader;
   char buffer[4096];
-  Instant deadline{};  // of the request that has begun
+  Instant deadline{};       // of the request that has begun
+  bool idle_limit = false;  // is it in force? a system call less for each request
   while (true) {
     const bool idle = reader.idle();
     if (!idle && now() > deadline) return;
-    socket.setReceiveTimeout(timespan(idle ? service.limits.idle : deadline - now() + 1ms));
+    if (!idle || !idle_limit)
+      socket.setReceiveTimeout(timespan(idle ? service.limits.idle : deadline - now() + 1ms));
+    idle_limit = idle;
     const int got = socket.receiveBytes(buffer, sizeof buffer);
     if (got <= 0) return;
-    if (idle) deadline = now() + service.limits.request;
     reader.feed({buffer, static_cast<std::size_t>(got)});
-    if (!answer_all(socket, reader, service.blocking, limit)) return;
+    const auto answered = answer_all(socket, reader, service.blocking, limit);
+    if (!answered) return;
+    // What is there of a request now began with these bytes, unless it is the one that had begun before.
+    if (idle || *answered > 0) deadline = now() + service.limits.request;
     if (reader.expects_continue()) send_all(socket, lab::net::kContinue, limit);
   }
 }

@@ -80,12 +80,21 @@ std::optional<CheckResult> slow_peers_isolated(const Evidence& evidence) {
 std::optional<CheckResult> survives_exhaustion(const Evidence& evidence) {
   const auto& seen = evidence.exhaustion;
   if (!seen.alive)
-    return CheckResult::violated("the process ended when it had no descriptor left", 1);
+    return CheckResult::violated("a process ended when it had no descriptor left", 1);
   if (seen.open_descriptors + 1 < seen.limit)
     return CheckResult::inconclusive(
         fmt::format("{} connections, and only {} of {} descriptors used", seen.connections,
                     seen.open_descriptors, seen.limit));
-  if (seen.served) return CheckResult::holds(1);
+  const auto& before = seen.connected_before;
+  if (before.failed > 0)
+    return CheckResult::violated(
+        fmt::format("without a descriptor left, {} of the requests of a client that was connected "
+                    "before failed: {}",
+                    before.failed, before.problem),
+        before.answered + before.failed);
+  if (before.answered == 0)
+    return CheckResult::inconclusive("nobody who was connected before had asked");
+  if (seen.served) return CheckResult::holds(before.answered + 1);
   return CheckResult::violated(
       fmt::format("{:.0f} ms after {} connections had gone, a newcomer had no answer",
                   milliseconds(seen.patience), seen.connections),

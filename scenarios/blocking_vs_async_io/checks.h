@@ -40,8 +40,12 @@ struct BesideSlowPeers {
 /// More connections than descriptors.
 struct Exhaustion {
   std::uint64_t limit = kFewDescriptors;
-  std::size_t connections = 0, open_descriptors = 0;  // the latter of the server, then
-  bool alive = false;                                 // the process, then
+  std::size_t connections = 0, open_descriptors = 0;  // the latter of one process, then
+  bool alive = false;                                 // the process then, and each of its children
+  struct {
+    std::uint64_t answered = 0, failed = 0;
+    std::string problem;
+  } connected_before{};         // what a client that was connected before got meanwhile
   std::optional<Nanos> served;  // how long after they had gone a newcomer had its answer
   Nanos patience{};
 };

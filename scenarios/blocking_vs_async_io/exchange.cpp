@@ -111,9 +111,9 @@ struct Interruptions::State {
 
 Interruptions::Interruptions(int process) : state_(std::make_unique<State>()) {
   state_->thread = std::jthread([process, &sent = state_->sent](std::stop_token stopping) {
-    const auto threads = threads_of(process);
     while (!stopping.stop_requested()) {
-      for (const auto& [of, thread] : threads)
+      // Anew each time: a connection may have got a thread of its own.
+      for (const auto& [of, thread] : threads_of(process))
         sent += ::syscall(SYS_tgkill, of, thread, SIGUSR1) == 0;
       std::this_thread::sleep_for(kBetweenSignals);
     }

@@ -39,48 +39,48 @@ LoopRedis::LoopRedis(asio::io_context& context, lab::infra::RedisAddress address
     : context_(context),
       address_(std::move(address)),
       socket_(context),
+      resolver_(context),
       clock_(context),
       incoming_(64 * 1024, '\0') {}
 
-bool LoopRedis::connect() {
-  error_code error;
-  socket_ = asio::generic::stream_protocol::socket(context_);
-  // A local server answers at once or not at all, so this one step waits.
-  if (!address_.unix_socket.empty()) {
-    socket_.connect(asio::local::stream_protocol::endpoint(address_.unix_socket), error);
-  } else {
-    tcp::resolver resolver(context_);
-    const auto found = resolver.resolve(address_.host, std::to_string(address_.port), error);
-    if (!error) socket_.connect(found.begin()->endpoint(), error);
-    if (!error) {
-      socket_.set_option(tcp::no_delay(true), error);
-      error = {};
-    }
-  }
-  if (error) return false;
+void LoopRedis::connect() {
   ++life_;
-  connected_ = true;
+  link_ = Link::connecting;
   writing_ = false;
   replies_.emplace();
-  const std::string first = hello(address_);
+  asked_ = hello(address_);
   if (!address_.password.empty()) waiting_.push_back({[](const Reply&) {}, lab::now()});
   if (address_.database != 0) waiting_.push_back({[](const Reply&) {}, lab::now()});
-  asked_ = first;
-  read();
+  socket_ = asio::generic::stream_protocol::socket(context_);
   look_at_clock();
-  return true;
+  if (!address_.unix_socket.empty())
+    return connect_to(asio::local::stream_protocol::endpoint(address_.unix_socket));
+  resolver_.async_resolve(address_.host, std::to_string(address_.port),
+                          [this, life = life_](error_code error, const auto& found) {
+                            if (life != life_) return;
+                            if (error)
+                              return fail(ErrorCode::refused, Happened::no, error.message());
+                            connect_to(found.begin()->endpoint());
+                          });
+}
+
+void LoopRedis::connect_to(const asio::generic::stream_protocol::endpoint& endpoint) {
+  socket_.async_connect(endpoint, [this, life = life_](error_code error) {
+    if (life != life_) return;
+    if (error) return fail(ErrorCode::refused, Happened::no, error.message());
+    error_code ignored;  // a Unix socket has no such option
+    socket_.set_option(tcp::no_delay(true), ignored);
+    link_ = Link::up;
+    read();
+    write();
+  });
 }
 
 void LoopRedis::command(std::initializer_list<std::string_view> words, Done done) {
-  if (!connected_ && !connect()) {
-    asio::post(context_, [done = std::move(done), at = address_.display()] {
-      done(Error{ErrorCode::refused, Happened::no, "Redis at " + at + " cannot be reached"});
-    });
-    return;
-  }
+  if (link_ == Link::down) connect();
   waiting_.push_back({std::move(done), lab::now()});
   lab::infra::append_command(asked_, {words.begin(), words.size()});
-  if (flushing_ || writing_) return;
+  if (link_ == Link::connecting || flushing_ || writing_) return;
   flushing_ = true;
   // Behind everything that the kernel has for this turn: the commands of those connections come along.
   asio::post(context_, [this] {
@@ -90,7 +90,7 @@ void LoopRedis::command(std::initializer_list<std::string_view> words, Done done
 }
 
 void LoopRedis::write() {
-  if (!connected_ || asked_.empty()) return;
+  if (link_ != Link::up || asked_.empty()) return;
   outgoing_.clear();
   std::swap(outgoing_, asked_);
   writing_ = true;
@@ -111,7 +111,7 @@ void LoopRedis::read() {
         if (!replies_->feed({incoming_.data(), size}))
           return fail(ErrorCode::protocol, Happened::unknown, "answers that make no sense");
         deliver();
-        if (connected_ && life == life_) read();
+        if (life == life_) read();
       });
 }
 
@@ -129,18 +129,22 @@ void LoopRedis::deliver() {
 void LoopRedis::look_at_clock() {
   clock_.expires_after(kLookForLate);
   clock_.async_wait([this](error_code stopped) {
-    if (stopped || !connected_) return;
-    if (!waiting_.empty() && lab::now() - waiting_.front().asked > kLimit)
-      return fail(ErrorCode::timeout, Happened::unknown, "no answer in time");
+    if (stopped || link_ == Link::down) return;
+    if (!waiting_.empty() && lab::now() - waiting_.front().asked > kLimit) {
+      const bool sent = link_ == Link::up;
+      return fail(ErrorCode::timeout, sent ? Happened::unknown : Happened::no,
+                  sent ? "no answer in time" : "no connection in time");
+    }
     look_at_clock();
   });
 }
 
 void LoopRedis::fail(ErrorCode code, Happened happened, const std::string& why) {
-  connected_ = false;
+  link_ = Link::down;
   ++life_;
   writing_ = false;
   error_code ignored;
+  resolver_.cancel();
   socket_.close(ignored);
   clock_.cancel();
   asked_.clear();

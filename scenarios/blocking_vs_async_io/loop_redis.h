@@ -10,6 +10,7 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "core/clock.h"
@@ -26,8 +27,9 @@ class LoopRedis {
 
   LoopRedis(boost::asio::io_context& context, lab::infra::RedisAddress address);
 
-  /// `done` is called by the loop, never from within this call. Errors: refused (no) · closed, timeout (unknown). After an
-  /// error the connection is made anew at the next command.
+  /// `done` is called by the loop, never from within this call. Errors: refused (no) · closed, timeout (unknown; no, when there was no
+  /// connection yet). After an error the connection is made anew at the next command. Nothing here waits, not even for a name or a
+  /// connection: commands wait for it in their queue.
   void command(std::initializer_list<std::string_view> words, Done done);
 
  private:
@@ -36,8 +38,10 @@ class LoopRedis {
     lab::Instant asked;
   };
 
-  bool connect();
-  void flush();
+  enum class Link { down, connecting, up };
+
+  void connect();
+  void connect_to(const boost::asio::generic::stream_protocol::endpoint& endpoint);
   void write();
   void read();
   void deliver();
@@ -47,13 +51,15 @@ class LoopRedis {
   boost::asio::io_context& context_;
   const lab::infra::RedisAddress address_;
   boost::asio::generic::stream_protocol::socket socket_;
+  boost::asio::ip::tcp::resolver resolver_;
   boost::asio::steady_timer clock_;
   std::deque<Waiting> waiting_;
   std::string asked_, outgoing_;  // commands of this turn of the loop; what is being written
   std::string incoming_;
   std::optional<lab::infra::RedisReplies> replies_;
   std::uint64_t life_ = 0;  // counts connections: what an earlier one still reports is passed over
-  bool connected_ = false, flushing_ = false, writing_ = false;
+  Link link_ = Link::down;
+  bool flushing_ = false, writing_ = false;
 };
 
 }  // namespace blocking_vs_async_io

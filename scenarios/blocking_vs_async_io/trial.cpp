@@ -281,15 +281,27 @@ class Trial {
     server_ = start(setting_, /*few_descriptors=*/true);
     seen.connections = kTooMany;
     seen.patience = sizes_.settling;
+    const auto processes = usage().processes;
+    const std::size_t before = least_descriptors();
     {
+      HttpLoadResult connected_before;
+      std::jthread caller([&] {
+        connected_before = run_http_load(static_load(server_.port(), 1, sizes_.exhausted));
+      });
+      (void)wait_until([&] { return usage().open_descriptors > before; });
       const SlowPeers many(peers(kTooMany, SlowPeersOptions::Manner::silent));
       (void)wait_until([&] {
         const auto used = server_.usage();
-        if (used) seen.open_descriptors = std::max(seen.open_descriptors, used->open_descriptors);
+        if (used)
+          seen.open_descriptors = std::max(seen.open_descriptors, used->most_open_descriptors);
         return !used || seen.open_descriptors + 1 >= seen.limit;
       });
-      std::this_thread::sleep_for(50ms);  // so long it is asked for more than it has
-      seen.alive = !server_.ended();
+      caller.join();  // all that time it is asked for more than it has
+      seen.connected_before = {.answered = connected_before.completed,
+                               .failed = connected_before.failed(),
+                               .problem = connected_before.first_problem};
+      const auto used = server_.usage();
+      seen.alive = !server_.ended() && used && used->processes == processes;
     }
     const Instant gone = now();
     const Settling settling(sizes_.settling);

@@ -32,8 +32,9 @@ struct Sizes {
   std::size_t windows = 9;  // of each; up to three times as many while the answer is open
   std::size_t idle = 10'000;
   TimeLimits limits;
-  Nanos patience = std::chrono::seconds(3);  // for an answer
-  Nanos settling = std::chrono::seconds(3);  // until what must happen by itself is given up
+  Nanos patience = std::chrono::seconds(3);          // for an answer
+  Nanos exhausted = std::chrono::milliseconds(150);  // without descriptors
+  Nanos settling = std::chrono::seconds(3);          // until what must happen by itself is given up
 };
 Sizes choose_sizes(const lab::harness::RunPlan& plan);
 

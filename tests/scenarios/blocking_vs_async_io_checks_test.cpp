@@ -24,8 +24,12 @@ Evidence good() {
                          .alone = std::vector<double>(9, 10'000),
                          .beset = std::vector<double>(9, 9'900),
                          .answered_at_pool = 250};
-  evidence.exhaustion = {
-      .connections = 200, .open_descriptors = 64, .alive = true, .served = 5ms, .patience = 3s};
+  evidence.exhaustion = {.connections = 200,
+                         .open_descriptors = 64,
+                         .alive = true,
+                         .connected_before = {.answered = 900},
+                         .served = 5ms,
+                         .patience = 3s};
   evidence.stalled = {.closed = 4,
                       .bytes_sent = 40'000'000,
                       .resident_before = 10'000'000,
@@ -143,6 +147,13 @@ INSTANTIATE_TEST_SUITE_P(
              kViolated, "ended"},
         Case{"NeverAcceptsAgain", "survives-exhaustion",
              [](Evidence& e) { e.exhaustion.served.reset(); }, kViolated, "newcomer"},
+        Case{"FailsWhomItServed", "survives-exhaustion",
+             [](Evidence& e) {
+               e.exhaustion.connected_before = {.answered = 20, .failed = 1, .problem = "reset"};
+             },
+             kViolated, "connected before failed: reset"},
+        Case{"NobodyWasConnectedBefore", "survives-exhaustion",
+             [](Evidence& e) { e.exhaustion.connected_before = {}; }, kOpen},
         Case{"NeverRanOut", "survives-exhaustion",
              [](Evidence& e) { e.exhaustion.open_descriptors = 30; }, kOpen},
         Case{"HoldsItAll", "stalled-reader-bounded",
