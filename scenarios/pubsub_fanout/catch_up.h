@@ -19,7 +19,8 @@ class CatchUp {
       const SharedFrames frame = wire::share(wire::message(place, text));
       for (const auto& member : room.members) {
         if (member->behind || place <= member->heard) continue;
-        member->behind = member->waiting_bytes() + frame->size() > kMostWaiting;
+        const std::size_t waits = member->waiting_bytes();  // 0: idle, and takes any size
+        member->behind = waits > 0 && waits + frame->size() > kMostWaiting;
         if (!member->behind) tell(member, place, frame);
       }
       room.last = place;
@@ -36,16 +37,31 @@ class CatchUp {
                   });
   }
 
-  /// The history has been lost, with places that the member had heard; it goes on from `heard`.
-  void say_lost(const MemberPtr& member, Position heard) {
-    member->queue(wire::share(wire::gap(0, 0)));
-    member->heard = heard;
+  /// Into the room. Who comes back hears on from its bookmark, if that is of this counting.
+  void let_in(Room& room, const MemberPtr& member, Position last) {
+    const auto& after = member->after;
+    const bool lost = after && (after->epoch != room.epoch || after->last > last);
+    if (lost) member->queue(wire::share(wire::gap(0, 0)));
+    room.members.push_back(member);
+    member->heard = after && !lost ? after->last : room.last;
+    member->queue(wire::share(wire::joined(Bookmark{room.epoch, member->heard})));
+    member->behind = member->heard < room.last;
   }
 
-  /// Redis has come back with less than it had: everyone is told, and the room goes on from there.
-  void rewind(Room& room, Position last) {
-    for (const auto& member : room.members) say_lost(member, last);
-    room.last = last;
+  /// Redis has been asked where the room stands; `before`: where it stood here then. When it has come back with less than it
+  /// had, or with something else, everyone is told, and the room goes on from there.
+  void go_on_from(const std::string& name, Bookmark stands, Position before) {
+    Room& room = rooms_[name];
+    const bool known = std::exchange(room.following, true);
+    if (known && stands.epoch == room.epoch && stands.last >= before) return;
+    if (known && stands.epoch == room.epoch) stands.epoch = history_.begin_epoch(name);
+    room.epoch = stands.epoch;
+    room.last = stands.last;
+    for (const auto& member : room.members) {
+      member->queue(wire::share(wire::gap(0, 0)));
+      member->queue(wire::share(wire::joined(stands)));
+      member->heard = stands.last;
+    }
   }
 
  private:
@@ -53,6 +69,7 @@ class CatchUp {
     member->asking = false;
     if (!entries) return;  // Redis is away; whoever sees it again asks again
     for (const auto& [place, text] : *entries) {
+      if (place <= member->heard) continue;  // the room has begun anew since it was asked
       if (member->waiting_bytes() > kMostWaiting) return;
       tell(member, place, wire::share(wire::message(place, text)));
     }

@@ -21,6 +21,16 @@ using lab::net::SharedFrames;
 /// The place of a message in its room: 1, 2, 3 … 0: the variant knows none.
 using Position = std::uint64_t;
 
+/// Which counting a place is of. Drawn at random when a room begins to count, also when it begins anew because its messages
+/// are lost: places of two epochs have nothing to do with each other.
+using Epoch = std::uint64_t;
+
+/// Everything up to here has been heard.
+struct Bookmark {
+  Epoch epoch = 0;
+  Position last = 0;
+};
+
 /// What a node may keep for one connection that does not read. Above it, its messages are dropped and it is told, or it
 /// is sent away.
 inline constexpr std::size_t kMostWaiting = 64 * 1024;
@@ -33,7 +43,7 @@ class Member {
   virtual ~Member() = default;
 
   std::string user, room;
-  std::optional<Position> after;  // it has heard everything up to here, on an earlier connection
+  std::optional<Bookmark> after;  // from an earlier connection
   bool mute = false;              // it speaks and does not listen; nobody sees it
 
   /// Into the socket at once; what it does not take, is kept without a limit.
@@ -63,7 +73,7 @@ class ChatNode {
   virtual void leave(const MemberPtr& member) = 0;
   /// Answered by said(): `ok` when it will be heard, `no` when it will not, `maybe` when nobody knows.
   virtual void say(const MemberPtr& member, std::string_view text) = 0;
-  /// Answered by present(): who is in the member's room.
+  /// Answered by present(): who is in the member's room, or that nobody knows.
   virtual void who(const MemberPtr& member) = 0;
   /// All that waited for the member has gone out.
   virtual void drained(const MemberPtr& /*member*/) {}

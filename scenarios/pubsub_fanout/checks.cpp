@@ -255,18 +255,23 @@ Answer back_in_time(const Evidence& evidence) {
   return CheckResult::holds(examined, "worst " + at(worst));
 }
 
+/// A node that died has its members in Redis for as long as its last lease, and everything else is known at once.
 Answer presence_converges(const Evidence& evidence) {
   for (const auto& presence : evidence.presence) {
     if (presence.there == presence.told) continue;
+    if (presence.asked < presence.may_take)
+      return CheckResult::inconclusive(
+          fmt::format("node {} was wrong about room {}, and was not asked again later than {}",
+                      presence.node, presence.room, at(presence.may_take)));
     std::vector<std::string> ghosts, unseen;
     std::set_difference(presence.told.begin(), presence.told.end(), presence.there.begin(),
                         presence.there.end(), std::back_inserter(ghosts));
     std::set_difference(presence.there.begin(), presence.there.end(), presence.told.begin(),
                         presence.told.end(), std::back_inserter(unseen));
     return CheckResult::violated(
-        fmt::format("{} after the last change node {} says of room {}: {} who are gone{}, {} "
+        fmt::format("{} after all was quiet node {} says of room {}: {} who are gone{}, {} "
                     "missing who are there{}",
-                    at(presence.took), presence.node, presence.room, ghosts.size(),
+                    at(presence.asked), presence.node, presence.room, ghosts.size(),
                     ghosts.empty() ? "" : " (" + ghosts.front() + ")", unseen.size(),
                     unseen.empty() ? "" : " (" + unseen.front() + ")"),
         evidence.presence.size());

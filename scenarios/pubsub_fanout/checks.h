@@ -17,6 +17,7 @@ struct Saying {
   std::uint32_t room = 0, speaker = 0, number = 0;
   Nanos said{}, answered{};
   lab::harness::Outcome outcome = lab::harness::Outcome::info;
+  Position place = 0;  // of what was acknowledged; 0: places are not numbered
 };
 
 /// What a reader went through, in this order.
@@ -52,12 +53,13 @@ struct NodeMemory {
   std::uint64_t owed_bytes = 0;  // to readers there that did not read
 };
 
-/// Who is in the room, asked of a node until it was right or time was up.
+/// Who is in the room, asked of a node until it was right or time was up, and that answer. No answer: nobody was told.
 struct Presence {
   std::string node;
   std::uint32_t room = 0;
   std::vector<std::string> there, told;  // sorted
-  Nanos took{};                          // since the last change
+  Nanos asked{};                         // how long all had been quiet then
+  Nanos may_take{};                      // a dead node's lease, and what the machine was late
 };
 
 /// Times are counted from the run's zero.
@@ -72,9 +74,8 @@ struct Evidence {
   std::size_t nodes = 1;
   std::size_t most_message_bytes = 0;
   Nanos silence{}, join_limit{}, try_again{};  // how the clients behave
-  Nanos lease{};                     // how long a dead node's members may seem to be there
-  Nanos hiccup{};                    // by how much the machine was late at worst
-  bool cuts = true;                  // connections were cut: somebody must have lost one
+  Nanos hiccup{};                              // by how much the machine was late at worst
+  bool cuts = true;                            // connections were cut: somebody must have lost one
   bool kernel_numbers_count = true;  // not in a build whose memory and speed are a sanitizer's
 };
 

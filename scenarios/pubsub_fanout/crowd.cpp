@@ -115,7 +115,7 @@ void RoomReader::read(bool on) {
   if (client_) client_->read(on);
 }
 
-void RoomReader::ask(std::function<void(std::vector<std::string>)> told) {
+void RoomReader::ask(Told told) {
   told_ = std::move(told);
   if (client_) client_->send(Opcode::text, "/who");
 }
@@ -131,7 +131,7 @@ void RoomReader::on_line(std::string_view payload) {
   switch (line.kind) {
     case wire::Line::Kind::joined:
       heard.kind = Heard::Kind::joined;
-      if (line.numbered) place_ = line.first;
+      if (line.numbered) place_ = Bookmark{line.epoch, line.first};
       has_joined();
       break;
     case wire::Line::Kind::message: {
@@ -140,13 +140,13 @@ void RoomReader::on_line(std::string_view payload) {
       heard.room = stamp.room;
       heard.speaker = stamp.speaker;
       heard.number = stamp.number;
-      if (line.first != 0) place_ = line.first;
+      if (line.first != 0 && place_) place_->last = line.first;
       heard_of_[heard.speaker] = heard.number;
       break;
     }
     case wire::Line::Kind::gap:
       heard.kind = Heard::Kind::gap;
-      if (line.last != 0) place_ = line.last;
+      if (line.last != 0 && place_) place_->last = line.last;
       last_gap_ = heard.at;
       break;
     case wire::Line::Kind::present: {
@@ -156,6 +156,9 @@ void RoomReader::on_line(std::string_view payload) {
       if (auto told = std::exchange(told_, nullptr)) told(std::move(users));
       return;
     }
+    case wire::Line::Kind::nobody_knows:
+      if (auto told = std::exchange(told_, nullptr)) told(std::nullopt);
+      return;
     default: return;
   }
   record_.heard.push_back(heard);
@@ -195,6 +198,7 @@ void RoomSpeaker::on_line(std::string_view payload) {
   Saying& saying = record_[unanswered_.front()];
   unanswered_.pop_front();
   saying.answered = time();
+  saying.place = line.outcome == Said::ok ? line.first : 0;
   saying.outcome = line.outcome == Said::ok   ? Outcome::ok
                    : line.outcome == Said::no ? Outcome::fail
                                               : Outcome::info;

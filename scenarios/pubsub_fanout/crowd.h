@@ -75,8 +75,9 @@ class RoomReader : public Guest {
  public:
   RoomReader(Square& square, std::size_t node, Reader& record);
   void read(bool on);
-  /// Asks who is there; the answer, sorted, goes to `told`.
-  void ask(std::function<void(std::vector<std::string>)> told);
+  /// Asks who is there; the answer, sorted, goes to `told`, or nothing when the node does not know.
+  using Told = std::function<void(std::optional<std::vector<std::string>>)>;
+  void ask(Told told);
   void ask_no_more() { told_ = nullptr; }
   void leave();  // the run is over
   /// The number of the last that it heard of the speaker, or nothing.
@@ -95,10 +96,10 @@ class RoomReader : public Guest {
 
   Reader& record_;
   bool reading_ = true;
-  std::optional<Position> place_;  // the last that it heard, where places are numbered
+  std::optional<Bookmark> place_;  // the last that it heard, where places are numbered
   std::map<std::uint32_t, std::uint32_t> heard_of_;
   Nanos last_gap_{};
-  std::function<void(std::vector<std::string>)> told_;
+  Told told_;
 };
 
 /// Says something in a room now and then, and writes down what came of it. While it has no connection, it says nothing.

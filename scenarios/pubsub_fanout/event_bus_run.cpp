@@ -64,8 +64,10 @@ TrialReport run_bus(const Setting& setting) {
   for (const auto& said : sayings)
     evidence.sayings.insert(evidence.sayings.end(), said.begin(), said.end());
   for (std::uint32_t room = 0; room < sizes.rooms; ++room) {
-    Presence presence{
-        .node = "bus", .room = room, .there = {}, .told = bus.who(name_of_room(room)), .took = {}};
+    Presence presence;
+    presence.node = "bus";
+    presence.room = room;
+    presence.told = bus.who(name_of_room(room));
     for (const auto& reader : evidence.readers) {
       if (reader.room == room) presence.there.push_back(reader.user);
     }

@@ -47,8 +47,11 @@ class FaultRun {
 
  private:
   bool fault_is(std::string_view name) const { return setting_.plan.fault == name; }
+  bool node_goes() const {
+    return fault_is(kNodeKill) || fault_is(kNodeRestart) || fault_is(kNodePause);
+  }
   /// A node that is killed or paused says nothing of its memory, and takes its readers along.
-  bool loud() const { return !fault_is(kNodeKill) && !fault_is(kNodePause); }
+  bool loud() const { return !node_goes(); }
   Nanos time() const { return now() - square_.zero; }
   std::size_t victim() const { return nodes_.count() - 1; }
 
@@ -188,10 +191,11 @@ class FaultRun {
         ++pending_;
         loop_.at(begin + window.begin + window.length() * i / cuts, [this, i] { cut(i); });
       }
-    } else if (fault_is(kNodeKill) || fault_is(kNodePause)) {
+    } else if (node_goes()) {
       ++pending_;
       loop_.at(begin + window.begin, [this] { take_node_away(); });
-      loop_.at(begin + window.end, [this] { bring_node_back(); });
+      loop_.at(begin + (fault_is(kNodeRestart) ? window.begin : window.end),
+               [this] { bring_node_back(); });
     } else if (fault_is(kRedisKill) && setting_.recipe.many_nodes) {
       auto plan = std::make_unique<lab::faults::FaultPlan>(setting_.backends.redis->faults(timing));
       plan->start(begin);
@@ -240,9 +244,21 @@ class FaultRun {
   void wait_for_node() {
     loop_.after(1ms, [this] {
       if (!nodes_.ready()) return wait_for_node();
+      away_for_ = time() - away_since_;
       note_fault(away_since_, time());
+      if (fault_is(kNodeRestart)) move_in();
       --pending_;
     });
+  }
+
+  /// The node that is back gets members at once: readers of the one before it lose their connection, and go on to it.
+  void move_in() {
+    ports_ = nodes_.ports();
+    const std::size_t before = (victim() + nodes_.count() - 1) % nodes_.count();
+    for (const auto& reader : readers_) {
+      const bool there = reader->joined() && reader->node() % nodes_.count() == before;
+      if (there && !reader->record().goes_away) reader->cut();
+    }
   }
 
   /// Each speaker says a last thing; when everybody has heard it, everything has been heard.
@@ -283,15 +299,17 @@ class FaultRun {
 
   void ask_who_is_there() {
     phase("asking who is there");
-    const Nanos limit = LeasedPresence::kLease + LeasedPresence::kRenew + 1s;
     const Nanos since = time();
     for (std::size_t node = 0; node < nodes_.count(); ++node) {
-      for (std::uint32_t room = 0; room < sizes_.rooms; ++room) ask(node, room, since, limit);
+      for (std::uint32_t room = 0; room < sizes_.rooms; ++room) ask(node, room, since);
     }
   }
 
-  void ask(std::size_t node, std::uint32_t room, Nanos since, Nanos limit) {
-    Presence presence{.node = nodes_.name(node), .room = room, .there = {}, .told = {}, .took = {}};
+  /// Until it is right, or was asked after all that it may take.
+  void ask(std::size_t node, std::uint32_t room, Nanos since) {
+    Presence presence;
+    presence.node = nodes_.name(node);
+    presence.room = room;
     RoomReader* asker = nullptr;
     for (const auto& reader : readers_) {
       if (!reader->joined() || reader->record().room != room) continue;
@@ -302,14 +320,17 @@ class FaultRun {
     std::sort(presence.there.begin(), presence.there.end());
     do {
       bool answered = false;
+      presence.told.clear();
+      presence.asked = time() - since;
       asker->ask([&](auto told) {
-        presence.told = std::move(told);
+        if (told) presence.told = std::move(*told);
         answered = true;
       });
       turn_until(1s, [&] { return answered; });
       asker->ask_no_more();
-      presence.took = time() - since;
-    } while (presence.told != presence.there && presence.took < limit && !lab::stop_requested());
+      presence.may_take = LeasedPresence::kLease + hiccups_.worst(square_.zero, now());
+    } while (presence.told != presence.there && presence.asked < presence.may_take &&
+             !lab::stop_requested());
     evidence_.presence.push_back(std::move(presence));
   }
 
@@ -325,8 +346,7 @@ class FaultRun {
     evidence_.silence = sizes_.silence;
     evidence_.join_limit = sizes_.join_limit;
     evidence_.try_again = sizes_.try_again;
-    evidence_.lease = LeasedPresence::kLease;
-    evidence_.cuts = fault_is(kCut) || fault_is(kNodeKill) || fault_is(kNodePause);
+    evidence_.cuts = fault_is(kCut) || node_goes();
     evidence_.kernel_numbers_count = setting_.plan.machine.sanitizers.empty();
     evidence_.hiccup = hiccups_.worst(square_.zero, now());
     if (!loud()) evidence_.memory.clear();
@@ -345,6 +365,10 @@ class FaultRun {
     if (evidence_.cuts)
       report.guards.push_back({"readers lost their connection and came back", counts.cuts_felt > 0,
                                fmt::format("{} times", counts.cuts_felt)});
+    if (fault_is(kNodeRestart) && nodes_.count() > 1)
+      report.guards.push_back({"the node was back within its lease",
+                               away_for_ < LeasedPresence::kLease,
+                               fmt::format("after {:.0f} ms", lab::milliseconds(away_for_))});
     if (fault_is(kRedisKill) && setting_.recipe.many_nodes) {
       const auto effect = setting_.backends.redis->effect();
       report.guards.push_back({"Redis was away", effect.felt, effect.detail});
@@ -407,7 +431,7 @@ class FaultRun {
   std::vector<FaultTime> faults_;
   std::uint64_t cuts_ = 0;
   int pending_ = 0;  // of what was planned and is not over
-  Nanos begin_{}, away_since_{}, last_words_{};
+  Nanos begin_{}, away_since_{}, away_for_{}, last_words_{};
 };
 
 }  // namespace

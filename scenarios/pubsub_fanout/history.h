@@ -26,6 +26,7 @@ class History {
       "32";  // read at once: the largest message may have 64 KiB
   static constexpr std::string_view kBlockMs =
       "50";  // after so long it asks again, for new rooms too
+  static constexpr lab::Nanos kTryAgain = std::chrono::milliseconds(10);
 
   /// Nothing in `entries`: the read failed.
   using Entries = std::function<void(const std::optional<std::vector<Entry>>& entries)>;
@@ -34,13 +35,16 @@ class History {
   History(lab::net::EventLoop& loop, const lab::infra::RedisAddress& address, Rooms& rooms,
           std::function<void()> on_up,
           std::function<void(Room& room, const std::vector<Entry>&)> on_new);
+  ~History() { loop_.cancel(again_); }
 
   void append(const std::string& room, std::string_view text,
-              std::function<void(Said, std::string_view why)> answer);
+              std::function<void(Said, std::string_view why, Position at)> answer);
   /// From the one after `after`, oldest first, no more than kAtOnce.
   void read(const std::string& room, Position after, Entries entries);
-  /// The place of the last entry; 0: there is none. Nothing: it could not be had.
-  void last(const std::string& room, std::function<void(std::optional<Position>)> answer);
+  /// The place of the last entry, or 0, and its epoch, which lives as long as Redis keeps it. Nothing: it could not be had.
+  void stands(const std::string& room, std::function<void(std::optional<Bookmark>)> answer);
+  /// The room has lost entries: places are of a new epoch from now on.
+  Epoch begin_epoch(const std::string& room);
   /// Waits for what is new in the rooms that are followed, unless it does already.
   void follow();
 
@@ -49,9 +53,11 @@ class History {
  private:
   void on_entries(const lab::Result<RedisLink::Reply>& reply);
 
+  lab::net::EventLoop& loop_;
   Rooms& rooms_;
   std::function<void(Room& room, const std::vector<Entry>&)> on_new_;
   bool waiting_ = false;
+  lab::net::EventLoop::TimerId again_{};
   RedisLink commands_, news_;
 };
 

@@ -15,12 +15,6 @@ Sayings::Sayings(const Evidence& evidence) {
     std::sort(sayings.begin(), sayings.end(),
               [](const auto* a, const auto* b) { return a->number < b->number; });
   }
-  for (const auto& reader : evidence.readers) {
-    for (const auto& heard : reader.heard) {
-      if (heard.kind == Heard::Kind::message && heard.place != 0)
-        places_[{heard.room, heard.speaker, heard.number}] = heard.place;
-    }
-  }
 }
 
 const Saying* Sayings::find(const Heard& heard) const {
@@ -43,11 +37,6 @@ std::vector<std::uint32_t> Sayings::speakers(std::uint32_t room) const {
     if (key.first == room) speakers.push_back(key.second);
   }
   return speakers;
-}
-
-Position Sayings::place_of(const Saying& saying) const {
-  const auto found = places_.find({saying.room, saying.speaker, saying.number});
-  return found == places_.end() ? 0 : found->second;
 }
 
 std::vector<Connection> connections_of(const Reader& reader) {
@@ -106,11 +95,12 @@ void Listening::hear(const Heard& heard) {
   if (again && repeated_.empty()) repeated_ = what;
 }
 
+/// A gap with numbers excuses what stands in it; one without, all that was said before it was told.
 bool Listening::told_of(const Saying& saying) const {
-  const Position place = sayings_.place_of(saying);
   return std::any_of(gaps_.begin(), gaps_.end(), [&](const Heard* gap) {
-    if (gap->place == 0 || place == 0) return saying.said <= gap->at;
-    return gap->place <= place && place <= gap->last;
+    const bool some = gap->place == 0;
+    const bool holds = gap->place <= saying.place && saying.place <= gap->last;
+    return saying.said <= gap->at && (some || holds);
   });
 }
 

@@ -4,14 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "checks.h"
 
 namespace pubsub_fanout {
 
-/// Everything said, by who said it; and the places that readers were told of.
+/// Everything said, by who said it.
 class Sayings {
  public:
   explicit Sayings(const Evidence& evidence);
@@ -20,13 +19,10 @@ class Sayings {
   /// Of a room and speaker, by number.
   const std::vector<const Saying*>& of(std::uint32_t room, std::uint32_t speaker) const;
   std::vector<std::uint32_t> speakers(std::uint32_t room) const;
-  /// Where it stands in its room, or 0: nobody was told.
-  Position place_of(const Saying& saying) const;
 
  private:
   using Key = std::pair<std::uint32_t, std::uint32_t>;
   std::map<Key, std::vector<const Saying*>> by_speaker_;
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, Position> places_;
 };
 
 /// A part of what a reader heard.

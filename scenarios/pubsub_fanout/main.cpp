@@ -21,7 +21,6 @@ namespace {
 
 /// Under these a reader stops reading for long enough; a node that dies or sleeps takes its readers along.
 const std::vector<std::string> kStalls{kCut, kRedisKill, "none"};
-const std::vector<std::string> kLosesConnections{kCut, kNodeKill, kNodePause};
 
 std::string source(const std::string& variant) {
   return "scenarios/pubsub_fanout/variants/" + variant + ".h";
@@ -29,9 +28,10 @@ std::string source(const std::string& variant) {
 
 /// One node that keeps whatever a reader does not take, and remembers nothing.
 Promise keeps_everything() {
+  // When the node is away, who speaks is away as long as who listens.
   return Promise::must_break("bounded-memory", kStalls)
       .also_breaks("resume", {kCut})
-      .silent_on("resume", {kNodeKill, kNodePause});  // who speaks is away as long as who listens
+      .silent_on("resume", {kNodeKill, kNodeRestart, kNodePause});
 }
 
 std::vector<lab::harness::Variant> variants() {
@@ -48,9 +48,9 @@ std::vector<lab::harness::Variant> variants() {
       {"redis_pubsub",
        Promise::must_break("contiguous", {kCut})
            .also_breaks("resume", {kCut, kNodeKill})
-           .also_breaks("presence-converges", {kNodeKill})
+           .also_breaks("presence-converges", {kNodeKill, kNodeRestart})
            .silent_on("contiguous", {kRedisKill})
-           .silent_on("resume", {kRedisKill, kNodePause, "none"})
+           .silent_on("resume", {kRedisKill, kNodeRestart, kNodePause, "none"})
            .silent_on("back-in-time", {kRedisKill})
            .silent_on("presence-converges", {kCut, kNodePause, kRedisKill}),
        "many nodes over a Redis channel, which remembers nothing", source("redis_pubsub"),
@@ -90,6 +90,8 @@ Scenario scenario() {
   scenario.faults = {
       {kCut, "nodes lose their connection to Redis and readers that to their node, in turns"},
       {kNodeKill, "a node is killed with -9 and comes back later; some of its readers do not"},
+      {kNodeRestart,
+       "a node is killed with -9 and is back at once, within the lease of who was there"},
       {kNodePause, "a node is stopped (SIGSTOP) for longer than clients wait, and goes on"},
       {kRedisKill, "Redis is killed with -9 and restarts from its append-only file (everysec)"},
       {"none", "nothing happens: the baseline"},

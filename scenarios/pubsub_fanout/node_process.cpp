@@ -64,6 +64,9 @@ class Door : public lab::net::WebSocketHandler {
     const auto found = members_.find(&peer);
     if (found == members_.end()) {
       peer.queue(wire::share(lab::net::to_frame(message.opcode, message.payload)));
+    } else if (message.opcode != Opcode::text) {
+      // Sent on as text it might be none, and all who hear it would have to go.
+      peer.close(lab::net::close_code::unsupported_data, "text only");
     } else if (message.payload == "/who") {
       node_.who(found->second);
     } else {

@@ -15,7 +15,6 @@ struct Recipe {
   std::string variant;
   std::function<std::unique_ptr<ChatNode>(NodeTools)> make;
   bool many_nodes = false;  // they meet in Redis
-  bool resumes = false;     // who comes back is told what it has missed
 };
 
 struct NodeOrders {

@@ -19,6 +19,9 @@ LeasedPresence::LeasedPresence(lab::net::EventLoop& loop, RedisLink& redis, Room
 }
 
 void LeasedPresence::enter(const MemberPtr& member) {
+  // With the first member, the set is one of this life: an earlier node of this name may have died with people in it, and
+  // what it left is not to be renewed.
+  if (rooms_.of(member).members.size() == 1) return write(member->room);
   redis_.send({"SADD", key(member->room, node_), member->user});
   redis_.send({"PEXPIRE", key(member->room, node_), lease_ms()});
 }
@@ -56,12 +59,13 @@ void LeasedPresence::renew() {
   }
 }
 
-void LeasedPresence::who(const std::string& room,
-                         std::function<void(const std::vector<std::string>&)> answer) {
-  redis_.send({"SMEMBERS", "nodes"}, [this, room, answer](const auto& nodes) {
+void LeasedPresence::who(const std::string& room, Answer answer) {
+  redis_.send({"SMEMBERS", "nodes"}, [this, room, answer](const auto& reply) {
+    const auto nodes = texts_of(reply);
+    if (!nodes) return answer(std::nullopt);
     std::vector<std::string> keys{"SUNION"};
-    for (const auto& node : texts_of(nodes)) keys.push_back(key(room, node));
-    if (keys.size() == 1) return answer({});
+    for (const auto& node : *nodes) keys.push_back(key(room, node));
+    if (keys.size() == 1) return answer(std::vector<std::string>());
     redis_.send({keys.begin(), keys.end()},
                 [answer](const auto& names) { answer(texts_of(names)); });
   });

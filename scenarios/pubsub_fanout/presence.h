@@ -3,7 +3,7 @@
 // node that dies stops saying so, and its members are gone with the set.
 
 #include <functional>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +21,14 @@ class LeasedPresence {
   LeasedPresence(lab::net::EventLoop& loop, RedisLink& redis, Rooms& rooms, std::string node);
   ~LeasedPresence() { loop_.cancel(renewal_); }
 
-  void enter(const MemberPtr& member);
-  void left(const MemberPtr& member);  // when it is no more in its room
+  /// Nothing: Redis could not be asked.
+  using Answer = std::function<void(const std::optional<std::vector<std::string>>& users)>;
+
+  void enter(const MemberPtr& member);  // when it is in its room
+  void left(const MemberPtr& member);   // when it is no more in its room
   /// Writes the node's sets anew: what was sent before may never have arrived.
   void write_all();
-  void who(const std::string& room, std::function<void(const std::vector<std::string>&)> answer);
+  void who(const std::string& room, Answer answer);
 
  private:
   void renew();

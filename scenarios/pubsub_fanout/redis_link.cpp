@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -114,9 +115,11 @@ void RedisLink::on_reply(const lab::Result<Reply>& reply) {
     if (--introductions_ > 0) return;
     loop_.cancel(limit_);
     up_ = true;
+    look_after();
     if (on_up_) on_up_();
   } else if (on_push_) {
-    if (reply) on_push_(*reply);
+    const bool pong = reply && (reply->items.empty() || reply->items[0].text == "pong");
+    if (reply && !pong) on_push_(*reply);
   } else if (!answers_.empty()) {
     const Answer answer = std::move(answers_.front());
     answers_.pop_front();
@@ -134,6 +137,7 @@ void RedisLink::send(const std::vector<std::string_view>& words, Answer answer) 
     return;
   }
   lab::infra::append_command(unsent_, words);
+  if (answers_.empty()) owed_since_ = lab::now();
   if (!on_push_) answers_.push_back(std::move(answer));
   if (std::exchange(flushing_, true)) return;
   loop_.at_turn_end([this, alive = std::weak_ptr(alive_)] {
@@ -157,6 +161,7 @@ void RedisLink::on_readable() {
   const ssize_t got = ::recv(socket_, buffer_.data(), buffer_.size(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return down();
+  last_word_ = lab::now();
   if (!replies_->feed({buffer_.data(), static_cast<std::size_t>(got)})) return down();
   std::vector<lab::Result<Reply>> replies;
   constexpr std::size_t kMost = 1024;
@@ -169,6 +174,20 @@ void RedisLink::on_readable() {
     }
     if (*taken < kMost) return;
   }
+}
+
+/// Redis may be stopped, or the network between: nothing breaks then, and nothing comes.
+void RedisLink::look_after() {
+  limit_ = loop_.after(kSilence / 4, [this] { look_after(); });
+  if (silent()) on_readable();  // it is this process that may have been late
+  if (up_ && silent()) return down();
+  if (up_ && on_push_) send({"PING"});
+}
+
+bool RedisLink::silent() const {
+  const bool owed = on_push_ || !answers_.empty();
+  const lab::Instant since = on_push_ ? last_word_ : std::max(owed_since_, last_word_);
+  return owed && lab::now() - since > kSilence;
 }
 
 void RedisLink::down() {

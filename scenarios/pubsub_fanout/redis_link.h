@@ -25,8 +25,11 @@ class RedisLink : lab::net::EventLoop::Watcher {
   static constexpr lab::Nanos kTryAgain = std::chrono::milliseconds(10);
   static constexpr lab::Nanos kAnswerLimit =
       std::chrono::milliseconds(250);  // from connecting to the first answer
+  /// An answer is owed and nothing comes at all for so long: the link is given up, as if it had broken.
+  static constexpr lab::Nanos kSilence = std::chrono::seconds(1);
 
-  /// `on_up` each time that it has connected and Redis answers. With `on_push`, everything that comes goes there (SUBSCRIBE).
+  /// `on_up` each time that it has connected and Redis answers. With `on_push`, everything that comes goes there (SUBSCRIBE),
+  /// except the answers to pings, by which it knows that somebody is there.
   RedisLink(lab::net::EventLoop& loop, lab::infra::RedisAddress address,
             std::function<void()> on_up = {}, std::function<void(const Reply&)> on_push = {});
   ~RedisLink() override;
@@ -35,8 +38,8 @@ class RedisLink : lab::net::EventLoop::Watcher {
 
   bool up() const { return up_; }
 
-  /// The answer is called once, never from in here. Errors: refused (the link is down; no) · closed (it broke while the
-  /// command was under way; unknown) · invalid (Redis says so; no).
+  /// The answer is called once, never from in here. Errors: refused (the link is down; no) · closed (it broke, or was given
+  /// up, while the command was under way; unknown) · invalid (Redis says so; no).
   void send(const std::vector<std::string_view>& words, Answer answer = {});
 
  private:
@@ -48,6 +51,8 @@ class RedisLink : lab::net::EventLoop::Watcher {
   void on_readable();
   void flush();
   void down();
+  void look_after();
+  bool silent() const;
   void update_interest();
 
   lab::net::EventLoop& loop_;
@@ -61,15 +66,16 @@ class RedisLink : lab::net::EventLoop::Watcher {
   std::string unsent_;
   std::optional<lab::infra::RedisReplies> replies_;  // of this connection
   std::deque<Answer> answers_;
+  lab::Instant owed_since_{}, last_word_{};  // answers; of Redis
   std::vector<char> buffer_;
   lab::net::EventLoop::TimerId retry_{}, limit_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-/// The texts of a list; none when it could not be had.
-inline std::vector<std::string> texts_of(const lab::Result<RedisLink::Reply>& list) {
+/// The texts of a list; nothing when it could not be had.
+inline std::optional<std::vector<std::string>> texts_of(const lab::Result<RedisLink::Reply>& list) {
+  if (!list) return std::nullopt;
   std::vector<std::string> texts;
-  if (!list) return texts;
   for (const auto& item : list->items) texts.push_back(item.text);
   return texts;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,14 @@
 
 namespace pubsub_fanout {
 
+inline Epoch new_epoch() {
+  std::random_device random;
+  return Epoch{random()} << 32 | random();
+}
+
 struct Room {
   std::vector<MemberPtr> members;      // those who listen
+  Epoch epoch = 0;                     // where the variant counts
   Position last = 0;                   // of the message that was handed out last
   bool following = false;              // what is said elsewhere comes here
   std::vector<MemberPtr> at_the_door;  // waiting until it is

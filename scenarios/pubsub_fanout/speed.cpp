@@ -92,12 +92,18 @@ Speed::Rig& Speed::rig(const Setting& setting, std::uint32_t copies) {
   return *rig;
 }
 
+/// A rig that was spoiled goes: what comes late would be counted in its next round.
+FanOutResult Speed::measure(const Setting& setting, std::uint32_t copies) {
+  auto measured = rig(setting, copies).load.measure(setting.plan.timing.round);
+  if (!measured.spoiled.empty()) rigs_.erase(setting.recipe.variant);
+  return measured;
+}
+
 RoundReport Speed::round(const Setting& setting) {
   if (!setting.recipe.make) return bus_round(setting);
   RoundReport report;
-  auto measured = rig(setting, 1).load.measure(setting.plan.timing.round);
+  const auto measured = measure(setting, 1);
   report.spoiled = measured.spoiled;
-  if (!report.spoiled.empty()) rigs_.erase(setting.recipe.variant);
   const auto add = [&](const char* name, const char* unit, Better better, double value) {
     report.metrics.push_back({name, unit, better, {value}});
   };
@@ -116,7 +122,7 @@ std::vector<Limit> Speed::limits(const Setting& setting) {
     const bool one = recipe.variant == bare_name(1);
     const FanOut sizes = choose_fan_out(setting.plan);
     const Setting bare{setting.plan, setting.backends, recipe, setting.sizes};
-    const auto measured = rig(bare, one ? 1 : sizes.window).load.measure(setting.plan.timing.round);
+    const auto measured = measure(bare, one ? 1 : sizes.window);
     if (!measured.spoiled.empty()) continue;
     limits.push_back(
         {.name = fmt::format("bare writes to {} sockets, {} prepared frame{} each",

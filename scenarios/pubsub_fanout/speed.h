@@ -24,6 +24,7 @@ class Speed {
  private:
   struct Rig;
   Rig& rig(const Setting& setting, std::uint32_t copies);
+  FanOutResult measure(const Setting& setting, std::uint32_t copies);
   std::map<std::string, std::unique_ptr<Rig>> rigs_;
 };
 

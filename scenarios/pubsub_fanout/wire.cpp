@@ -38,8 +38,8 @@ bool is_name(std::string_view name) {
 
 }  // namespace
 
-std::string joined(std::optional<Position> at) {
-  return frame("joined " + (at ? std::to_string(*at) : "-"));
+std::string joined(std::optional<Bookmark> at) {
+  return frame(at ? fmt::format("joined {} {}", at->last, at->epoch) : "joined -");
 }
 
 std::string message(Position at, std::string_view text) {
@@ -52,14 +52,15 @@ std::string gap(Position first, Position last) {
   return frame(fmt::format("gap {} {}", word_of(first), word_of(last)));
 }
 
-std::string said(Said what, std::string_view why) {
-  if (what == Said::ok) return frame("ok");
+std::string said(Said what, std::string_view why, Position at) {
+  if (what == Said::ok) return frame("ok " + word_of(at));
   return frame(fmt::format("{} {}", what == Said::no ? "no" : "maybe", why));
 }
 
-std::string present(const std::vector<std::string>& users) {
+std::string present(const std::optional<std::vector<std::string>>& users) {
+  if (!users) return frame("who?");
   std::string text = "who";
-  for (const auto& user : users) text += ' ' + user;
+  for (const auto& user : *users) text += ' ' + user;
   return frame(text);
 }
 
@@ -74,6 +75,7 @@ Line parse(std::string_view payload) {
     line.kind = Line::Kind::joined;
     line.numbered = !payload.starts_with('-');
     line.first = take_position(payload);
+    line.epoch = take_position(payload);
   } else if (word == "gap") {
     line.kind = Line::Kind::gap;
     line.first = take_position(payload);
@@ -82,6 +84,9 @@ Line parse(std::string_view payload) {
     line.kind = Line::Kind::said;
     line.outcome = word == "ok" ? Said::ok : word == "no" ? Said::no : Said::maybe;
     line.text = payload;
+    if (word == "ok") line.first = take_position(payload);
+  } else if (word == "who?") {
+    line.kind = Line::Kind::nobody_knows;
   } else if (word == "who") {
     line.kind = Line::Kind::present;
     line.text = payload;
@@ -91,7 +96,8 @@ Line parse(std::string_view payload) {
 
 std::string to_target(const Address& address) {
   std::string target = fmt::format("/rooms/{}?user={}", address.room, address.user);
-  if (address.after) target += fmt::format("&after={}", *address.after);
+  if (address.after)
+    target += fmt::format("&after={}&epoch={}", address.after->last, address.after->epoch);
   if (address.mute) target += "&mute=1";
   return target;
 }
@@ -106,6 +112,11 @@ std::string_view cut(std::string_view& text, char sign) {
   return head;
 }
 
+bool read_number(std::string_view text, std::uint64_t& number) {
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+
 }  // namespace
 
 std::optional<Address> parse_target(std::string_view target) {
@@ -115,19 +126,18 @@ std::optional<Address> parse_target(std::string_view target) {
   Address address;
   address.room = target.substr(kRooms.size(), question - kRooms.size());
   address.user = "nobody";
+  Bookmark after;
   target.remove_prefix(std::min(question + 1, target.size()));
   while (!target.empty()) {
     std::string_view value = cut(target, '&');
     const std::string_view name = cut(value, '=');
     if (name == "user") address.user = value;
     if (name == "mute") address.mute = value == "1";
-    if (name == "after") {
-      Position after = 0;
-      const auto read = std::from_chars(value.data(), value.data() + value.size(), after);
-      if (read.ec != std::errc() || read.ptr != value.data() + value.size()) return std::nullopt;
-      address.after = after;
-    }
+    if (name == "epoch" && !read_number(value, after.epoch)) return std::nullopt;
+    if (name == "after" && !read_number(value, after.last)) return std::nullopt;
+    if (name == "after") address.after = after;
   }
+  if (address.after) address.after->epoch = after.epoch;
   if (!is_name(address.room) || !is_name(address.user)) return std::nullopt;
   return address;
 }

@@ -54,6 +54,7 @@ struct FanOut {
 
 inline constexpr const char* kCut = "cut";
 inline constexpr const char* kNodeKill = "node-kill";
+inline constexpr const char* kNodeRestart = "node-restart";
 inline constexpr const char* kNodePause = "node-pause";
 inline constexpr const char* kRedisKill = "redis-kill";
 

@@ -44,8 +44,9 @@ class World : public Session {
         "a "
         "room with messages of {} KiB every {:.0f} ms and a reader that stops reading for {:.1f} "
         "s, "
-        "{} nodes where there can be many; speed: {} subscribers, one speaker, {} messages of {} "
-        "bytes on their way",
+        "{} nodes where there can be many; speed: {} subscribers, one speaker, a closed loop with "
+        "{} "
+        "messages of {} bytes on their way, so that the delay is of such a loop",
         sizes_.rooms, sizes_.readers, sizes_.speakers, sizes_.bytes,
         lab::milliseconds(sizes_.says_every), sizes_.loud_bytes / 1024,
         lab::milliseconds(sizes_.loud_every), lab::seconds(sizes_.loud_for), sizes_.nodes,

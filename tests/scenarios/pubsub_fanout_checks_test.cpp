@@ -30,12 +30,12 @@ Verdict verdict(const std::string& name, const Evidence& evidence) {
   return result ? result->verdict : Verdict::inconclusive;
 }
 
-/// Speaker 7 says 0 to 9 in room 0, one each 10 ms from 100 ms on, each acknowledged a millisecond later.
+/// Speaker 7 says 0 to 9 in room 0, one each 10 ms from 100 ms on, each acknowledged a millisecond later, with its place.
 Evidence ten_sayings() {
   Evidence evidence;
   for (std::uint32_t i = 0; i < 10; ++i) {
     const Nanos said = 100ms + i * 10ms;
-    evidence.sayings.push_back({0, 7, i, said, said + 1ms, Outcome::ok});
+    evidence.sayings.push_back({0, 7, i, said, said + 1ms, Outcome::ok, i + 1});
   }
   evidence.quiet = true;
   evidence.nodes = 2;
@@ -128,6 +128,25 @@ TEST(PubsubFanoutChecks, ContiguousAsksOnlyForWhatWasDue) {
   told.heard[4] = gap(4, 5, 170ms);
   evidence.readers = {told, hears(kAll)};
   EXPECT_EQ(verdict("contiguous", evidence), Verdict::violated) << "a gap that is too short";
+}
+
+TEST(PubsubFanoutChecks, AGapExcusesNothingElse) {
+  Evidence evidence = ten_sayings();
+  const auto told = [](const Heard& gap) {  // nobody heard number 9, at place 10, said at 190 ms
+    Reader reader = hears({0, 1, 2, 3, 4, 5, 6, 7, 8});
+    reader.heard.insert(reader.heard.end() - 1, gap);
+    return reader;
+  };
+  evidence.readers = {told(gap(10, 10, 195ms))};
+  EXPECT_EQ(verdict("contiguous", evidence), Verdict::holds);
+  evidence.readers = {told(gap(3, 4, 195ms))};
+  EXPECT_EQ(verdict("contiguous", evidence), Verdict::violated) << "it stands somewhere else";
+  evidence.readers = {told(gap(10, 10, 185ms))};
+  EXPECT_EQ(verdict("contiguous", evidence), Verdict::violated) << "told before it was said";
+  evidence.readers = {told(gap(0, 0, 195ms))};
+  EXPECT_EQ(verdict("contiguous", evidence), Verdict::holds) << "some, and it was said before";
+  evidence.readers = {told(gap(0, 0, 185ms))};
+  EXPECT_EQ(verdict("contiguous", evidence), Verdict::violated);
 }
 
 TEST(PubsubFanoutChecks, OneOrder) {
@@ -245,13 +264,15 @@ TEST(PubsubFanoutChecks, BackInTime) {
 TEST(PubsubFanoutChecks, PresenceConverges) {
   Evidence evidence = ten_sayings();
   EXPECT_EQ(verdict("presence-converges", evidence), Verdict::inconclusive);
-  evidence.presence = {{"n1", 0, {"ann", "bob"}, {"ann", "bob"}, 10ms}};
+  evidence.presence = {{"n1", 0, {"ann", "bob"}, {"ann", "bob"}, 650ms, 600ms}};
   EXPECT_EQ(verdict("presence-converges", evidence), Verdict::holds);
   evidence.presence[0].told = {"ann", "bob", "cid"};
   EXPECT_THAT(judge("presence-converges", evidence)->witness, HasSubstr("1 who are gone (cid)"));
   evidence.presence[0].told = {"bob"};
   EXPECT_THAT(judge("presence-converges", evidence)->witness,
               HasSubstr("1 missing who are there (ann)"));
+  evidence.presence[0].asked = 599ms;  // a dead node's lease may have lasted until then
+  EXPECT_EQ(verdict("presence-converges", evidence), Verdict::inconclusive);
 }
 
 TEST(PubsubFanoutChecks, CountsOverAllConnections) {
@@ -273,21 +294,32 @@ TEST(PubsubFanoutWire, ThereAndBack) {
   EXPECT_EQ(wire::parse(payload(wire::message(42, "x"))).first, 42u);
   EXPECT_EQ(wire::parse(payload(wire::message(0, "x"))).first, 0u);
   EXPECT_FALSE(wire::parse(payload(wire::joined({}))).numbered);
-  EXPECT_TRUE(wire::parse(payload(wire::joined(0))).numbered);
+  const auto joined = wire::parse(payload(wire::joined(Bookmark{77, 0})));
+  EXPECT_TRUE(joined.numbered);
+  EXPECT_EQ(joined.epoch, 77u);
+  EXPECT_EQ(joined.first, 0u);
   EXPECT_EQ(wire::parse(payload(wire::gap(3, 9))).last, 9u);
   EXPECT_EQ(wire::parse(payload(wire::said(Said::no, "Redis is away"))).outcome, Said::no);
+  EXPECT_EQ(wire::parse(payload(wire::said(Said::ok, "", 12))).first, 12u);
+  EXPECT_EQ(wire::parse(payload(wire::said(Said::ok))).first, 0u);
+  EXPECT_EQ(wire::parse(payload(wire::present(std::nullopt))).kind, wire::Line::Kind::nobody_knows);
+  const std::string ann_and_bob = wire::present(std::vector<std::string>{"ann", "bob"});
+  EXPECT_EQ(wire::parse(payload(ann_and_bob)).text, "ann bob");
   EXPECT_EQ(wire::parse("something else").kind, wire::Line::Kind::unknown);
 }
 
 TEST(PubsubFanoutWire, Targets) {
-  const auto address = wire::parse_target(wire::to_target({"room-1", "ann", Position{17}, true}));
+  const auto address =
+      wire::parse_target(wire::to_target({"room-1", "ann", Bookmark{~0ull, 17}, true}));
   ASSERT_TRUE(address);
   EXPECT_EQ(address->room, "room-1");
   EXPECT_EQ(address->user, "ann");
-  EXPECT_EQ(address->after, Position{17});
+  ASSERT_TRUE(address->after);
+  EXPECT_EQ(address->after->last, 17u);
+  EXPECT_EQ(address->after->epoch, ~0ull);
   EXPECT_TRUE(address->mute);
-  for (const char* bad :
-       {"/", "/rooms/", "/rooms/a b?user=x", "/rooms/a?user=", "/rooms/a?after=-1", "/rooms/../x"})
+  for (const char* bad : {"/", "/rooms/", "/rooms/a b?user=x", "/rooms/a?user=",
+                          "/rooms/a?after=-1", "/rooms/a?after=1&epoch=x", "/rooms/../x"})
     EXPECT_FALSE(wire::parse_target(bad)) << bad;
 }
 

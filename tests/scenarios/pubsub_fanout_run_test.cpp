@@ -60,6 +60,15 @@ TEST_F(PubsubFanout, ANodeThatDiesLeavesGhostsUnlessPresenceIsLeased) {
   EXPECT_EQ(verdict(result, "redis_streams_resume", "back-in-time"), "holds");
 }
 
+TEST_F(PubsubFanout, ANodeThatIsBackWithinItsLeaseBringsNoGhosts) {
+  LAB_NEEDS(servers::find_redis());
+  const json result = run_json({"--fault", "node-restart", "--rounds", "0", "--variant",
+                                "slow_consumer_bounded,redis_pubsub,redis_streams_resume"});
+  expect_the_lesson(result);
+  EXPECT_EQ(verdict(result, "redis_pubsub", "presence-converges"), "violated");
+  EXPECT_EQ(verdict(result, "redis_streams_resume", "presence-converges"), "holds");
+}
+
 TEST_F(PubsubFanout, ANodeThatSleepsIsLeft) {
   LAB_NEEDS(servers::find_redis());
   expect_the_lesson(run_json({"--fault", "node-pause", "--rounds", "0"}));
@@ -156,12 +165,13 @@ TEST_F(PubsubFanout, EachServerAloneKeepsToTheProtocol) {
     ASSERT_GT(port, 0) << variant;
     net::EventLoop loop;
     net::ClientCommons commons(loop);
-    const auto say = [&](std::string bytes) {
+    const auto say = [&](std::string bytes, const char* target = "/ws-echo",
+                         std::size_t answers = 1) {
       Script script;
       script.says = std::move(bytes);
-      net::WebSocketClient client(commons, {.port = port, .target = "/ws-echo"}, script);
+      net::WebSocketClient client(commons, {.port = port, .target = target}, script);
       for (const Instant end = now() + 10s;
-           now() < end && script.closed == 0 && script.messages.empty();)
+           now() < end && script.closed == 0 && script.messages.size() < answers;)
         loop.turn(10ms);
       return script;
     };
@@ -174,6 +184,8 @@ TEST_F(PubsubFanout, EachServerAloneKeepsToTheProtocol) {
     EXPECT_EQ(say(masked(net::Opcode::text, "\xc0\x80")).closed, 1007);
     EXPECT_EQ(say(masked(net::Opcode::binary, std::string(64 * 1024 + 1, 'x'))).closed, 1009);
     EXPECT_EQ(say(masked(net::Opcode::close, net::close_payload(3001, "bye"))).closed, 3001);
+    // Sent on as text it would be none, and every client in the room would have to go.
+    EXPECT_EQ(say(masked(net::Opcode::binary, "\xff"), "/rooms/any?user=ann", 9).closed, 1003);
     EXPECT_EQ(server.stop(SIGTERM), 0) << variant;
     EXPECT_TRUE(nothing_left());
   }

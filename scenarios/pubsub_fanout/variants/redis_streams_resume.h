@@ -28,8 +28,8 @@ class RedisStreamsResume : public ChatNode {
     presence_.left(member);
   }
   void say(const MemberPtr& member, std::string_view text) override {
-    history_.append(member->room, text, [to = std::weak_ptr(member)](Said what, auto why) {
-      wire::tell(to, wire::said(what, why));
+    history_.append(member->room, text, [to = std::weak_ptr(member)](Said what, auto why, auto at) {
+      wire::tell(to, wire::said(what, why, at));
     });
   }
   void who(const MemberPtr& member) override {
@@ -48,27 +48,19 @@ class RedisStreamsResume : public ChatNode {
   /// Where does the room stand? Then those who are at the door by now are let in.
   void look(const std::string& name) {
     const auto on_answer = [this, name, before = rooms_[name].last,
-                            door = rooms_[name].at_the_door](std::optional<Position> last) {
-      if (!last) return;
+                            door = rooms_[name].at_the_door](std::optional<Bookmark> stands) {
+      if (!stands) return;
       Room& room = rooms_[name];
-      if (!std::exchange(room.following, true)) room.last = *last;
-      if (*last < before) catch_up_.rewind(room, *last);
+      catch_up_.go_on_from(name, *stands, before);
       for (const auto& member : door) {
-        if (std::erase(room.at_the_door, member) > 0) let_in(room, member, *last);
+        if (std::erase(room.at_the_door, member) == 0) continue;
+        catch_up_.let_in(room, member, stands->last);
+        presence_.enter(member);
       }
       for (const auto& member : room.members) catch_up_.read_on(member);
       history_.follow();
     };
-    history_.last(name, on_answer);
-  }
-
-  void let_in(Room& room, const MemberPtr& member, Position last) {
-    room.members.push_back(member);
-    presence_.enter(member);
-    member->heard = member->after.value_or(room.last);
-    member->queue(wire::share(wire::joined(member->heard)));
-    if (member->heard > last) catch_up_.say_lost(member, last);
-    member->behind = member->heard < room.last;
+    history_.stands(name, on_answer);
   }
 
   Rooms rooms_;

@@ -13,11 +13,11 @@ class SlowConsumerBounded : public DirectLoop {
   void join(const MemberPtr& member) override {
     rooms_.add(member);
     const Position last = rooms_.of(member).last;
-    if (member->after && *member->after < last)
-      member->queue(wire::share(wire::gap(*member->after + 1, last)));
-    if (member->after && *member->after > last)  // the node has begun anew, and counts anew
+    if (member->after && member->after->epoch != epoch_)  // the node has begun to count anew
       member->queue(wire::share(wire::gap(0, 0)));
-    member->queue(wire::share(wire::joined(last)));
+    else if (member->after && member->after->last < last)
+      member->queue(wire::share(wire::gap(member->after->last + 1, last)));
+    member->queue(wire::share(wire::joined(Bookmark{epoch_, last})));
   }
 
   void say(const MemberPtr& member, std::string_view text) override {
@@ -26,14 +26,14 @@ class SlowConsumerBounded : public DirectLoop {
     const SharedFrames frame = wire::share(wire::message(place, text));
     for (const auto& listener : room.members) {
       if (listener->missed_from != 0) continue;
-      if (listener->waiting_bytes() + frame->size() > kMostWaiting) {
+      const std::size_t waits = listener->waiting_bytes();  // 0: idle, and takes any size
+      if (waits > 0 && waits + frame->size() > kMostWaiting) {
         listener->missed_from = place;
       } else {
         listener->queue(frame);
       }
     }
-    static const SharedFrames kOk = wire::share(wire::said(Said::ok));
-    member->queue(kOk);
+    member->queue(wire::share(wire::said(Said::ok, "", place)));
   }
 
   void drained(const MemberPtr& member) override {
@@ -41,6 +41,9 @@ class SlowConsumerBounded : public DirectLoop {
     member->queue(wire::share(wire::gap(member->missed_from, rooms_.of(member).last)));
     member->missed_from = 0;
   }
+
+ private:
+  const Epoch epoch_ = new_epoch();
 };
 
 }  // namespace pubsub_fanout
