@@ -32,6 +32,8 @@ struct Operation {
   std::uint32_t client = 0;
   std::uint16_t kind = 0;
   Outcome outcome = Outcome::ok;
+  /// Of duration(): ready to run and without a core. Zero unless the scenario counts it.
+  Nanos no_core{};
 
   Nanos latency() const { return returned - planned; }   // what a user waits
   Nanos duration() const { return returned - invoked; }  // what the call took

@@ -1,8 +1,12 @@
 #include "harness/load.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <latch>
 #include <mutex>
 #include <system_error>
@@ -53,6 +57,29 @@ std::vector<Nanos> arrival_plan(const OpenLoad& load) {
     plan.emplace_back(static_cast<std::int64_t>(at_ns));
   }
 }
+
+/// Of the thread that made it.
+class Schedstat {
+ public:
+  Schedstat() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+  ~Schedstat() {
+    if (file_ >= 0) ::close(file_);
+  }
+  Schedstat(const Schedstat&) = delete;
+  Schedstat& operator=(const Schedstat&) = delete;
+
+  Nanos waited() const {
+    char text[64] = {};
+    long long ran = 0, waited = 0;
+    if (file_ < 0 || ::pread(file_, text, sizeof text - 1, 0) <= 0 ||
+        std::sscanf(text, "%lld %lld", &ran, &waited) != 2)
+      return Nanos{0};
+    return Nanos(waited);
+  }
+
+ private:
+  const int file_;
+};
 
 }  // namespace
 
@@ -118,6 +145,11 @@ double recording_cost_ns() {
   return history.size() == 0
              ? 0
              : static_cast<double>(busy.count()) / static_cast<double>(history.size());
+}
+
+Nanos waited_for_core() {
+  thread_local const Schedstat own;
+  return own.waited();
 }
 
 struct HiccupMeter::State {

@@ -1,11 +1,9 @@
 #include "login_loop.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <thread>
+
+#include "harness/load.h"
 
 namespace thread_pools {
 namespace {
@@ -18,22 +16,12 @@ constexpr Nanos kQuiet = 10ms;    // before and after the logins
 
 }  // namespace
 
-CoreWait::CoreWait() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
-
-CoreWait::~CoreWait() {
-  if (file_ >= 0) ::close(file_);
-}
-
 Nanos CoreWait::since(Nanos from, Nanos now) {
-  char text[64] = {};
-  long long ran = 0, waited = 0;
-  if (file_ < 0 || ::pread(file_, text, sizeof text - 1, 0) <= 0 ||
-      std::sscanf(text, "%lld %lld", &ran, &waited) != 2)
-    return Nanos{0};
-  known_.emplace_back(now, Nanos(waited));
+  const Nanos waited = lab::harness::waited_for_core();
+  known_.emplace_back(now, waited);
   const auto after = std::upper_bound(known_.begin(), known_.end(), from,
                                       [](Nanos at, const auto& each) { return at < each.first; });
-  return Nanos(waited) - std::prev(after)->second;
+  return waited - std::prev(after)->second;
 }
 
 LoginLoop::LoginLoop(const Orders& orders, Pool& pool, TaskLog& log, Watchdog& dog,

@@ -11,20 +11,13 @@
 
 namespace thread_pools {
 
-/// How long the calling thread has been ready to run without a core, since its beginning: the second number of its schedstat. Times
-/// are as the caller counts them.
+/// How long the calling thread has been ready to run without a core (harness/load.h). Times are as the caller counts them.
 class CoreWait {
  public:
-  CoreWait();
-  ~CoreWait();
-  CoreWait(const CoreWait&) = delete;
-  CoreWait& operator=(const CoreWait&) = delete;
-
   /// Within [from, now], at most: it is known only for the times at which this was asked. Zero where the kernel does not tell.
   Nanos since(Nanos from, Nanos now);
 
  private:
-  int file_;
   std::vector<std::pair<Nanos, Nanos>> known_{{Nanos{0}, Nanos{0}}};  // when, how long in all
 };
 

@@ -3,11 +3,13 @@
 #include "harness/load.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <thread>
 
 #include "core/stop.h"
+#include "test_support.h"
 
 namespace lab::harness {
 namespace {
@@ -145,6 +147,34 @@ TEST(HiccupMeter, SeesHowLateItWasWoken) {
   const Instant end = now();
   EXPECT_GT(meter.worst(begin, end), Nanos{0});
   EXPECT_EQ(meter.worst(end + 1s, end + 2s), Nanos{0});
+}
+
+/// Two that never sleep on one core: each waits while the other runs.
+TEST(WaitedForCore, CountsWhatAnotherThreadTakes) {
+  const std::string told = test::text_of("/proc/thread-self/schedstat");
+  if (told.empty() || told.starts_with("0 0")) GTEST_SKIP() << "the kernel does not tell";
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  int core = 0;
+  while (!CPU_ISSET(core, &before)) ++core;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  {
+    const std::jthread other(
+        [](const std::stop_token& stop) {  // on the same core: it inherits that
+          while (!stop.stop_requested()) {
+          }
+        });
+    const Nanos waited = waited_for_core();
+    const Instant limit = now() + 10s;
+    while (waited_for_core() - waited < 5ms && now() < limit) {
+    }
+    EXPECT_GE(waited_for_core() - waited, 5ms);
+  }
+  sched_setaffinity(0, sizeof before, &before);
+  const Nanos own = waited_for_core();
+  std::jthread([own] { EXPECT_NE(waited_for_core(), own) << "each has a count of its own"; });
 }
 
 TEST(History, AppendMovesTimesToItsOwnZeroAndNumbersClientsOn) {
