@@ -36,12 +36,15 @@ struct Evidence {
   bool at_once = false;
   lab::Nanos bound() const { return at_once ? lab::Nanos{} : lifetime + slowest_fill; }
 
-  // The outage, empty when the run had none.
+  // The outage, empty when the run had none. Its operations tell what their thread waited for a core (no_core), but for the
+  // database's part of the call.
   lab::harness::Window outage;
   lab::Nanos cache_timeout{};
-  lab::Nanos store_p99{};  // of the database's own answers during the outage and just after it
-  /// The same without what came after: when calls that hung all along go to the database at once, it is slow because of
-  /// them.
+  /// Of the database's answers during the outage and just after it. What the asking thread waited for a core is part of
+  /// it: others wait for the same answer.
+  lab::Nanos store_p99{};
+  /// The database alone, and without what came after: when calls that hung all along go to the database at once, it is slow
+  /// because of them.
   lab::Nanos store_p99_within{};
   lab::Nanos worst_hiccup{};  // the scheduler's latest wake-up during the outage
 
@@ -49,7 +52,8 @@ struct Evidence {
   bool expires = false;
   lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
   std::vector<std::vector<StoreRead>> hot_loads;
-  lab::Nanos probe_hiccup{};  // the scheduler's latest wake-up meanwhile
+  lab::Nanos probe_hiccup{};   // the scheduler's latest wake-up meanwhile
+  lab::Nanos probe_no_core{};  // the longest that one call meanwhile waited for a core
   /// A stall this long makes correct variants give up waiting and load again.
   lab::Nanos probe_patience{};
 

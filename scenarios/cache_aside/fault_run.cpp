@@ -77,11 +77,18 @@ class FaultRun {
     const ClosedLoad load{.clients = kClients,
                           .duration = setting_.times.ttl * 5 / 2,
                           .seed = setting_.plan.flags.seed};
-    evidence_.history.append(closed_loop(zero_, load, [&](std::uint32_t client, lab::Random&) {
-      return Workload::read(nodes_.catalog(client), hot);
-    }));
+    const History probe = closed_loop(zero_, load, [&](std::uint32_t client, lab::Random&) {
+      const Nanos waited = waited_for_core();
+      Operation read = Workload::read(nodes_.catalog(client), hot);
+      read.no_core = waited_for_core() - waited;
+      return read;
+    });
+    evidence_.history.append(probe);
     nodes_.set_extra_latency(Nanos{});
     evidence_.probe_hiccup = hiccups.worst(probe_began, now());
+    probe.for_each([&](const Operation& read) {
+      evidence_.probe_no_core = std::max(evidence_.probe_no_core, read.no_core);
+    });
     evidence_.probe_patience =
         std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
     for (std::uint32_t node = 0; node < kNodes; ++node)
@@ -115,8 +122,16 @@ class FaultRun {
                         .duration = duration,
                         .seed = setting_.plan.flags.seed * 2 + part};
     evidence_.history.append(open_loop(zero_, load, [&](std::uint32_t client, lab::Random& random) {
-      return workload_.operate(nodes_.catalog(client), random);
+      const Nanos waited = waited_outside_the_store();
+      Operation op = workload_.operate(nodes_.catalog(client), random);
+      op.no_core = waited_outside_the_store() - waited;
+      return op;
     }));
+  }
+
+  /// The calling thread, for a core. Inside the store it is the database's time that grows: see Evidence.
+  static Nanos waited_outside_the_store() {
+    return waited_for_core() - ObservedStore::no_core_of_this_thread();
   }
 
   void keep_faults(const std::vector<lab::faults::FaultRecord>& records) {
@@ -143,7 +158,7 @@ class FaultRun {
       for (const auto& read : nodes_.store(node).stop_recording()) {
         if (read.began < end && read.ended > begin) during.record(read.ended - read.began);
         if (read.began < outage_ended && read.ended > begin && read.ended <= outage_ended)
-          within.record(read.ended - read.began);
+          within.record(read.ended - read.began - read.no_core);
         longest_load_ = std::max<Nanos>(longest_load_, read.ended - read.began);
         store_reads_healthy_ += read.began >= healthy_from && read.ended < healthy_until ? 1 : 0;
       }

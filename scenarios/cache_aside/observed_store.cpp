@@ -2,16 +2,31 @@
 
 #include <thread>
 
+#include "harness/load.h"
+
 namespace cache_aside {
+namespace {
+
+thread_local lab::Nanos no_core_so_far{};
+
+}  // namespace
+
+lab::Nanos ObservedStore::no_core_of_this_thread() {
+  return no_core_so_far;
+}
 
 Result<Product> ObservedStore::find(ProductId id) {
+  const bool recorded = recording_.load(std::memory_order_relaxed);
   const lab::Instant began = lab::now();
+  const lab::Nanos waited = recorded ? lab::harness::waited_for_core() : lab::Nanos{};
   if (const auto extra = extra_latency_.load(std::memory_order_relaxed); extra.count() > 0)
     lab::sleep_for(extra);
   auto product = inner_.find(id);
-  if (recording_.load(std::memory_order_relaxed)) {
+  if (recorded) {
+    const lab::Nanos no_core = lab::harness::waited_for_core() - waited;
+    no_core_so_far += no_core;
     const std::lock_guard lock(mutex_);
-    recorded_.push_back({id, began, lab::now()});
+    recorded_.push_back({id, began, lab::now(), no_core});
   }
   if (barrier_set_.load()) wait_at_barrier(id);
   return product;

@@ -17,6 +17,7 @@ namespace cache_aside {
 struct StoreRead {
   ProductId id;
   lab::Instant began, ended;
+  lab::Nanos no_core{};  // meanwhile: its thread was ready to run and had none
 };
 
 /// Thread-safe, as the repository inside.
@@ -30,9 +31,11 @@ class ObservedStore : public ProductRepository {
     return inner_.update_price(id, price);
   }
 
-  /// Keeps a record of every read from now on, and forgets the earlier ones.
+  /// Keeps a record of every read that begins from now on, and forgets the earlier ones.
   void start_recording();
   std::vector<StoreRead> stop_recording();
+  /// All the no_core of what the calling thread has had recorded, by any store.
+  static lab::Nanos no_core_of_this_thread();
 
   /// Every read takes this much longer, as a slow query does.
   void set_extra_latency(lab::Nanos latency) { extra_latency_ = latency; }

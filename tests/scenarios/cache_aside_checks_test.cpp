@@ -229,6 +229,20 @@ TEST_F(CacheAsideOutage, WaitingForAFreeClientIsNoVariantsDoing) {
   EXPECT_EQ(judge("available")->verdict, Verdict::inconclusive);
 }
 
+TEST_F(CacheAsideOutage, WhatAReadsThreadWaitedForACoreIsNoVariantsDoing) {
+  reads(1000, 80ms);
+  for (auto& read : evidence.history.log(0)) read.no_core = 30ms;
+  EXPECT_EQ(judge("available")->verdict, Verdict::holds);
+}
+
+TEST_F(CacheAsideOutage, HangingReadsBreakHoweverLongTheyAlsoWaitedForACore) {
+  reads(1000, 90ms);
+  for (auto& read : evidence.history.log(0)) read.no_core = 30ms;
+  const auto result = judge("available");
+  ASSERT_EQ(result->verdict, Verdict::violated);
+  EXPECT_THAT(result->witness, HasSubstr("60 ms, not counting the time without a core"));
+}
+
 TEST_F(CacheAsideOutage, ReadsOutsideTheOutageDoNotCount) {
   reads(1000, 1ms);
   for (int i = 0; i < 1000; ++i) read(1, 100, 300ms, Outcome::fail);
@@ -262,6 +276,16 @@ TEST_F(CacheAsideExpiry, TwoLoadsOfOneNodeForOneExpiryBreak) {
 TEST_F(CacheAsideExpiry, AStallOfTheMachineExplainsSomeSecondLoadsAndNotMost) {
   evidence.probe_hiccup = 30ms;
   evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms)}, {}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::inconclusive);
+  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms), load_at(101ms)}, {}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated);
+}
+
+TEST_F(CacheAsideExpiry, SoDoesACallThatHadNoCore) {
+  evidence.probe_no_core = 24ms;
+  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms)}, {}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated) << "nobody's patience ended";
+  evidence.probe_no_core = 26ms;
   EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::inconclusive);
   evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms), load_at(101ms)}, {}};
   EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated);
