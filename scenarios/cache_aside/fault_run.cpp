@@ -316,27 +316,25 @@ class FaultRun {
 
   TrialReport report() {
     const History& history = evidence_.history;
-    const auto one = [](std::string name, std::string unit, Better better, double value) {
-      return Metric{std::move(name), std::move(unit), better, {value}};
-    };
     TrialReport report;
     report.checks = judge_all(checks(), evidence_);
     report.guards = guards();
     report.faults = faults_;
-    report.metrics = {
-        one("staleness_max_ms", "ms", Better::lower,
-            lab::milliseconds(largest_staleness(evidence_))),
-        one("staleness_bound_ms", "ms", Better::neither, lab::milliseconds(evidence_.bound()))};
+    report.metrics = {single_sample("staleness_max_ms", "ms", Better::lower,
+                                    lab::milliseconds(largest_staleness(evidence_))),
+                      single_sample("staleness_bound_ms", "ms", Better::neither,
+                                    lab::milliseconds(evidence_.bound()))};
     const auto healthy_reads = history.count(
         [&](const Operation& op) { return op.kind == kRead && healthy_.contains(op.planned); });
     if (healthy_reads > 0) {
-      report.metrics.push_back(
-          one("store_reads_per_read", "1", Better::lower,
-              static_cast<double>(store_reads_healthy_) / static_cast<double>(healthy_reads)));
+      report.metrics.push_back(single_sample(
+          "store_reads_per_read", "1", Better::lower,
+          static_cast<double>(store_reads_healthy_) / static_cast<double>(healthy_reads)));
     }
     if (evidence_.expires) {
-      report.metrics.push_back(one("loads_per_expiry", "1", Better::lower,
-                                   static_cast<double>(most_loads_per_expiry(evidence_))));
+      report.metrics.push_back(
+          single_sample("loads_per_expiry", "1", Better::lower,
+                        static_cast<double>(most_loads_per_expiry(evidence_))));
     }
     if (evidence_.outage.length() > Nanos{}) {
       const auto in_outage = [&](const Operation& op) {
@@ -346,17 +344,17 @@ class FaultRun {
       const auto failed = history.count(
           [&](const Operation& op) { return in_outage(op) && op.outcome != Outcome::ok; });
       report.metrics.push_back(
-          one("outage_reads", "1", Better::neither, static_cast<double>(reads.count())));
+          single_sample("outage_reads", "1", Better::neither, static_cast<double>(reads.count())));
       report.metrics.push_back(
-          one("outage_failed_reads", "1", Better::lower, static_cast<double>(failed)));
+          single_sample("outage_failed_reads", "1", Better::lower, static_cast<double>(failed)));
       if (failed == 0 && reads.count() > 0) {
-        report.metrics.push_back(one("outage_failed_share_upper_95", "1", Better::neither,
-                                     rule_of_three(reads.count())));
+        report.metrics.push_back(single_sample("outage_failed_share_upper_95", "1", Better::neither,
+                                               rule_of_three(reads.count())));
       }
-      report.metrics.push_back(one("outage_read_p99_ms", "ms", Better::lower,
-                                   lab::milliseconds(reads.percentile(0.99))));
-      report.metrics.push_back(
-          one("outage_longest_read_ms", "ms", Better::lower, lab::milliseconds(reads.max())));
+      report.metrics.push_back(single_sample("outage_read_p99_ms", "ms", Better::lower,
+                                             lab::milliseconds(reads.percentile(0.99))));
+      report.metrics.push_back(single_sample("outage_longest_read_ms", "ms", Better::lower,
+                                             lab::milliseconds(reads.max())));
       report.histograms["outage_read"] = reads;
     }
     report.timeseries = timeseries();
