@@ -26,7 +26,7 @@ TEST_F(ThreadPools, EveryVariantDoesAsItPromises) {
   const json result = run_json({});
   test::expect_all_as_promised(result);
   EXPECT_EQ(result["variants"].size(), 9U);
-  EXPECT_EQ(result["limits"].size(), 5U);
+  EXPECT_EQ(result["limits"].size(), 3U);
   EXPECT_GT(metric(result, "stealing_pool", "empty_task_ns"), 0);
 }
 
