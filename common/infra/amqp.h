@@ -43,13 +43,17 @@ struct AmqpOptions {
 using AmqpValue = std::variant<std::int64_t, std::string>;
 using AmqpHeaders = std::map<std::string, AmqpValue>;
 
+/// On delivery of a dead letter: why the broker made it one the last time ("rejected", "expired", "maxlen",
+/// "delivery_limit"), from its list x-death.
+inline constexpr const char* kReasonOfDeath = "x-death-reason";
+
 struct AmqpMessage {
   std::string exchange{};  // empty: the default exchange, where the routing key is the queue's name
   std::string routing_key{};
-  std::string body{};         // at most 64 KiB: more could keep a call waiting beyond its limit
-  std::string id{};           // message-id; the broker does nothing with it
-  AmqpHeaders headers{};      // on delivery: those that are whole numbers or texts
-  bool persistent = true;     // written to disk, in a queue that is durable
+  std::string body{};      // at most 64 KiB: more could keep a call waiting beyond its limit
+  std::string id{};        // message-id; the broker does nothing with it
+  AmqpHeaders headers{};   // on delivery: those that are whole numbers or texts, and kReasonOfDeath
+  bool persistent = true;  // written to disk, in a queue that is durable
   std::uint8_t priority = 0;  // higher goes first, in a queue with max_priority
 };
 

@@ -23,6 +23,18 @@ std::optional<AmqpValue> value_of(const amqp_field_value_t& field) {
   }
 }
 
+/// The newest entry of the broker's list of an earlier message's deaths.
+std::optional<AmqpValue> reason_of_death(const amqp_field_value_t& deaths) {
+  if (deaths.kind != AMQP_FIELD_KIND_ARRAY || deaths.value.array.num_entries == 0) return {};
+  const auto& newest = deaths.value.array.entries[0];
+  if (newest.kind != AMQP_FIELD_KIND_TABLE) return {};
+  const auto& fields = newest.value.table;
+  for (int i = 0; i < fields.num_entries; ++i) {
+    if (text_of(fields.entries[i].key) == "reason") return value_of(fields.entries[i].value);
+  }
+  return {};
+}
+
 std::uint64_t number_in(amqp_bytes_t bytes) {
   std::uint64_t number = 0;
   const char* text = static_cast<const char*>(bytes.bytes);
@@ -41,7 +53,10 @@ AmqpMessage message_of(const amqp_basic_properties_t& properties) {
   if (has(AMQP_BASIC_HEADERS_FLAG)) {
     for (int i = 0; i < properties.headers.num_entries; ++i) {
       const auto& entry = properties.headers.entries[i];
-      if (auto value = value_of(entry.value)) message.headers[text_of(entry.key)] = *value;
+      const auto key = text_of(entry.key);
+      if (auto value = value_of(entry.value)) message.headers[key] = *value;
+      if (key != "x-death") continue;
+      if (auto reason = reason_of_death(entry.value)) message.headers[kReasonOfDeath] = *reason;
     }
   }
   return message;

@@ -19,7 +19,6 @@ using infra::AmqpMessage;
 using infra::AmqpQueue;
 using nlohmann::json;
 
-constexpr auto kHeartbeat = std::chrono::seconds(1);
 constexpr Nanos kTurn = 5ms;  // a claim that waits lets others on the connection in between
 constexpr std::size_t kHistory = 20;
 constexpr Nanos kWrittenDown = 1s;  // twice the delay with which RabbitMQ 3.10 notes a quorum queue
@@ -93,7 +92,7 @@ Error cannot(const char* what) {
   return {ErrorCode::invalid, Happened::no, fmt::format("a queue in RabbitMQ has no {}", what)};
 }
 
-/// What a worker buries has no attempt left; all else the broker buried, for having come back too often.
+/// What a worker buries has no attempt left; what the broker buries, for having come back too often, it says that it did.
 DeadLetter letter_of(const AmqpMessage& message, int max_stalls) {
   DeadLetter letter{.id = message.id, .payload = message.body, .status = {}};
   auto& status = letter.status;
@@ -102,7 +101,7 @@ DeadLetter letter_of(const AmqpMessage& message, int max_stalls) {
   status.max_attempts = static_cast<int>(number(message, kMaxAttempts, 1));
   status.attempts = static_cast<int>(number(message, kAttempt, 1)) - 1;
   status.epoch = number(message, kEpoch, 0);
-  if (status.attempts < status.max_attempts) {
+  if (text(message, infra::kReasonOfDeath) == "delivery_limit") {
     status.stalls = max_stalls + 1;
     status.epoch += status.stalls;
     status.history.push_back(
@@ -128,7 +127,7 @@ Result<void> RabbitQueue::connect() {
   delays_.clear();
   prefetch_ = 0;
   auto made = infra::Amqp::connect(
-      address_, {.call_timeout = options_.call_timeout, .heartbeat = kHeartbeat});
+      address_, {.call_timeout = options_.call_timeout, .heartbeat = kLease / 2});
   if (!made) return made.error();
   if (auto done = (*made)->declare({.name = dead()}); !done) return done;
   const auto done = (*made)->declare({.name = options_.name,
@@ -230,7 +229,7 @@ LeasedJob RabbitQueue::take(AmqpDelivery delivery, const Claim& claim) {
                 .stalls = static_cast<int>(returns(message)),
                 .epoch = number(message, kEpoch, 0) + returns(message) + 1,
                 .lease_until = now() + claim.lease};
-  held_[job.id] = {std::move(delivery), job.epoch, claim.worker};
+  held_.emplace(std::pair(job.id, job.epoch), Held{std::move(delivery), job.epoch, claim.worker});
   return job;
 }
 
@@ -271,8 +270,8 @@ Result<std::vector<bool>> RabbitQueue::answer_each(std::span<const Item> items, 
         receipt = &item.receipt;
       else
         receipt = &item;
-      const auto held = held_.find(receipt->id);
-      answers.push_back(held != held_.end() && held->second.epoch == receipt->epoch);
+      const auto held = held_.find({receipt->id, receipt->epoch});
+      answers.push_back(held != held_.end());
       if (!answers.back()) continue;
       if (auto done = act(item, held); !done) return done.error();
     }

@@ -30,6 +30,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "infra/amqp.h"
 #include "queue/job_queue.h"
@@ -45,6 +46,9 @@ struct RabbitQueueOptions {
 /// Thread-safe; calls take turns on one connection.
 class RabbitQueue : public JobQueue {
  public:
+  /// Two heartbeats. A worker that is silent for so long may have lost its jobs; the broker is seen to take a second more.
+  static constexpr std::chrono::seconds kLease{2};
+
   explicit RabbitQueue(infra::AmqpAddress address, RabbitQueueOptions options = {});
 
   using JobQueue::complete;
@@ -78,7 +82,8 @@ class RabbitQueue : public JobQueue {
     std::int64_t epoch = 0;
     std::string worker;
   };
-  using Jobs = std::map<std::string, Held>;
+  /// By id and epoch. There may be two of the same, when a job was enqueued twice: each receipt speaks for one.
+  using Jobs = std::multimap<std::pair<std::string, std::int64_t>, Held>;
 
   /// Runs `body` on a connection with its queues declared, alone; a connection that broke meanwhile is given up.
   template <class T, class Body>

@@ -182,6 +182,56 @@ TEST_F(RabbitQueueContract, AJobThatLosesItsWorkersIsBuried) {
   EXPECT_GT(claim_one(*queue).epoch, 3);
 }
 
+/// Two messages of one job on one connection: neither is forgotten, nor is one acknowledged in the other's place.
+TEST_F(RabbitQueueContract, TwoCopiesOfAJobAreTwoJobs) {
+  must(queue->enqueue(std::vector<NewJob>{{.id = "a"}, {.id = "b"}, {.id = "a"}}));
+  std::vector<LeasedJob> held;
+  while (held.size() < 3) held.push_back(claim_one(*queue));
+  ASSERT_EQ(ids(held), (Strings{"a", "b", "a"}));
+  EXPECT_TRUE(must(queue->complete(held[0].receipt())));
+  EXPECT_EQ(must(queue->renew(receipts(held), 1s)), (std::vector<bool>{true, true, true}))
+      << "the other copy of a is still held";
+  EXPECT_TRUE(must(queue->complete(held[2].receipt())));
+  EXPECT_FALSE(must(queue->complete(held[2].receipt())));
+  queue.reset();
+  const auto other = make();
+  EXPECT_EQ(claim_one(*other).id, "b") << "the only one that was not acknowledged";
+  EXPECT_TRUE(claim(*other).empty());
+}
+
+/// The second claim of one copy has another epoch: a receipt speaks for that copy only.
+TEST_F(RabbitQueueContract, CopiesOfDifferentEpochsAreNotConfused) {
+  must(queue->enqueue({.id = "a"}));
+  auto victim = make();
+  claim_one(*victim);
+  victim.reset();
+  const LeasedJob second = claim_one(*queue);
+  must(queue->enqueue({.id = "a"}));
+  const LeasedJob first = claim_one(*queue);
+  ASSERT_NE(first.epoch, second.epoch);
+  EXPECT_TRUE(must(queue->complete(second.receipt())));
+  EXPECT_TRUE(must(queue->complete(first.receipt())));
+  queue.reset();
+  EXPECT_TRUE(claim(*make()).empty()) << "both were acknowledged";
+}
+
+TEST_F(RabbitQueueContract, ALetterThatNobodyGaveAReasonForHasNone) {
+  must(queue->enqueue({.id = "a", .payload = "mail"}));
+  auto amqp = must(infra::Amqp::connect({.port = broker().port(),
+                                         .user = broker().user(),
+                                         .password = broker().password(),
+                                         .vhost = broker().vhost()}));
+  must(amqp->publish(
+      {.routing_key = name + ".dead",
+       .id = "b",
+       .headers = {{"lab-attempt", std::int64_t{2}}, {"lab-max-attempts", std::int64_t{5}}}}));
+  const auto letters = must(queue->dead_letters());
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_EQ(letters[0].status.attempts, 1);
+  EXPECT_EQ(letters[0].status.stalls, 0) << "it did not come back too often";
+  EXPECT_TRUE(letters[0].status.history.empty());
+}
+
 TEST_F(RabbitQueueContract, WhatIsGivenBackIsNoAttempt) {
   for (const char* id : {"a", "b", "c"}) must(queue->enqueue({.id = id}));
   const auto held = claim(*queue, 2, 5s);
