@@ -7,6 +7,12 @@
 
 namespace queue_retries {
 
+bool Silence::lasts(std::int64_t waiting, std::uint64_t written, lab::Instant at) {
+  if (waiting > 0 || written != written_ || !since_) since_ = at;
+  written_ = written;
+  return at - *since_ > enough_;
+}
+
 Result<std::map<std::int64_t, lab::queue::JobStatus>> dead_jobs(lab::queue::JobQueue& queue) {
   constexpr std::size_t all = 1'000'000;
   auto letters = queue.dead_letters(all);

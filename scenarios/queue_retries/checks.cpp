@@ -108,13 +108,23 @@ Answer one_effect_per_job(const Evidence& evidence) {
       evidence.effects.size());
 }
 
-/// Dead only at the limit, and with the reason.
+/// Begun no more often than the limit; dead only at the limit, and with the reason.
 Answer attempts_within_limit(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
+  std::set<std::int64_t> examined;
+  for (const auto& op : evidence.operations) {
+    if (op.kind != kClaim) continue;
+    examined.insert(op.key);
+    if (op.aux <= kMaxAttempts) continue;
+    return CheckResult::violated(fmt::format("attempt {} of job {} was begun, of {}: {}", op.aux,
+                                             op.key, kMaxAttempts, life_of(evidence, op.key)),
+                                 examined.size());
+  }
   for (const auto& [job, status] : evidence.statuses) {
     const bool spent = status.attempts == status.max_attempts;
     const bool stalled = status.stalls > kMaxStalls;
     const bool dead = status.state == JobState::dead;
+    examined.insert(job);
     const bool reason = !status.history.empty() && (stalled || !status.last_error.empty());
     if (status.attempts <= status.max_attempts && (!dead || ((spent || stalled) && reason)))
       continue;
@@ -122,16 +132,53 @@ Answer attempts_within_limit(const Evidence& evidence) {
         fmt::format("job {} is {} after {} of {} attempts and {} stalls, last error '{}': {}", job,
                     name(status.state), status.attempts, status.max_attempts, status.stalls,
                     status.last_error, life_of(evidence, job)),
-        evidence.statuses.size());
+        examined.size());
   }
-  if (evidence.statuses.empty()) return CheckResult::inconclusive("the queue told of no job");
-  return CheckResult::holds(evidence.statuses.size());
+  if (examined.empty())
+    return CheckResult::inconclusive("no job was claimed, and the queue told of none");
+  return CheckResult::holds(examined.size());
 }
 
-/// The attempt after a failure: not before the delay that was asked for, which was within the policy's bounds.
+bool absent(const std::vector<Absence>& absences, std::uint32_t worker, Nanos from, Nanos to) {
+  return std::any_of(absences.begin(), absences.end(), [&](const Absence& absence) {
+    return absence.worker == worker && absence.begin <= to && absence.end >= from;
+  });
+}
+
+/// What a worker and a queue took for jobs that waited: it may sleep or be at work, and where there is no front of the queue,
+/// others wait before it. Each is what the run itself measured.
+Nanos taken_by_others(const Evidence& evidence) {
+  Nanos longest_turn{}, longest_wait{};
+  std::map<std::uint32_t, Nanos> last_claim;
+  std::map<std::int64_t, bool> seen;
+  std::map<std::int64_t, const Enqueuing*> jobs;
+  for (const auto& enqueued : evidence.jobs) jobs[enqueued.job.number] = &enqueued;
+  for (const auto& op : evidence.operations) {
+    const auto job = jobs.find(op.key);
+    if (job == jobs.end()) continue;
+    if (op.kind == kClaim) last_claim[op.client] = op.returned;
+    const auto began = last_claim.find(op.client);
+    // While one works on a long job, the others are there, unless it has what they could take. What has no answer ended
+    // with its worker.
+    const bool at_work = began != last_claim.end() &&
+                         (job->second->job.trait != Trait::slow || evidence.handed_out_ahead) &&
+                         op.outcome != Outcome::info &&
+                         !absent(evidence.deaths, op.client, began->second, op.returned) &&
+                         !absent(evidence.pauses, op.client, began->second, op.returned);
+    if (at_work) longest_turn = std::max(longest_turn, op.returned - began->second);
+    if (op.kind != kClaim || std::exchange(seen[op.key], true)) continue;
+    longest_wait =
+        std::max(longest_wait, op.returned - job->second->returned - job->second->job.delay);
+  }
+  return longest_turn + longest_wait + 2 * evidence.hiccup;
+}
+
+/// The attempt after a failure: not before the delay that was asked for, which was within the policy's bounds, and not later
+/// than a redelivery may be.
 Answer retry_within_backoff(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   std::uint64_t examined = 0;
+  const Nanos lateness = redelivery_bound(evidence) + evidence.rounding;
   for (const auto& [job, operations] : by_job(evidence)) {
     std::int64_t attempt = 1;
     for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -150,10 +197,21 @@ Answer retry_within_backoff(const Evidence& evidence) {
           [&](const Operation* op) { return op->kind == kClaim && op->value > failed.value; });
       if (next == operations.end()) continue;
       ++examined;
-      if ((*next)->returned - failed.invoked >= delay) continue;
+      const Nanos gap = (*next)->returned - failed.invoked;
+      if (gap < delay)
+        return CheckResult::violated(
+            fmt::format("job {} was retried after {}, before its delay of {} was over: {}", job,
+                        at(gap), at(delay), life_of(evidence, job)),
+            examined);
+      // One that was stopped or killed as it claimed has written it down late, or never.
+      const bool excused =
+          absent(evidence.pauses, (*next)->client, failed.returned, (*next)->returned);
+      if (excused || (*next)->returned - failed.returned <= delay + lateness) continue;
       return CheckResult::violated(
-          fmt::format("job {} was retried after {}, before its delay of {} was over: {}", job,
-                      at((*next)->returned - failed.invoked), at(delay), life_of(evidence, job)),
+          fmt::format(
+              "job {} was retried after {}, long after its delay of {}; at most {} more are "
+              "explained: {}",
+              job, at(gap), at(delay), at(lateness), life_of(evidence, job)),
           examined);
     }
   }
@@ -167,7 +225,7 @@ Answer retries_spread(const Evidence& evidence) {
   if (!peak) return CheckResult::inconclusive("too few jobs failed together and were retried");
   if (*peak < kPeak) return CheckResult::holds(kEnoughRetries);
   return CheckResult::violated(
-      fmt::format("{:.0f} % of the jobs that failed together were due again within {:.0f} % of the "
+      fmt::format("{:.0f} % of the jobs that failed together came back within {:.0f} % of the "
                   "time that they could have been spread over",
                   *peak * 100, kWindow * 100),
       kEnoughRetries);
@@ -177,9 +235,10 @@ Answer redelivered_in_time(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   const auto all = redeliveries(evidence);
   if (all.empty()) return CheckResult::inconclusive("no worker died with a job in hand");
-  const Nanos bound = redelivery_bound(evidence);
   for (const auto& redelivery : all) {
     const Nanos took = redelivery.back_at - redelivery.lost_at;
+    const Nanos bound = redelivery_bound(evidence) +
+                        (redelivery.again ? evidence.noticed + evidence.idle : Nanos{});
     if (took <= bound) continue;
     return CheckResult::violated(
         fmt::format("job {} was claimed again {} after worker {} had died with it; the bound is "
@@ -188,7 +247,19 @@ Answer redelivered_in_time(const Evidence& evidence) {
                     life_of(evidence, redelivery.job)),
         all.size());
   }
-  return CheckResult::holds(all.size());
+  std::vector<Redelivery> sorted = all;
+  const auto took = [](const Redelivery& one) { return one.back_at - one.lost_at; };
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end(),
+                   [&](const auto& a, const auto& b) { return took(a) < took(b); });
+  const Nanos usual = median_redelivery_bound(evidence);
+  if (took(*middle) <= usual) return CheckResult::holds(all.size());
+  return CheckResult::violated(fmt::format("half of the {} jobs whose worker had died were claimed "
+                                           "again after {} or later; the bound "
+                                           "is {}; job {}: {}",
+                                           all.size(), at(took(*middle)), at(usual), middle->job,
+                                           life_of(evidence, middle->job)),
+                               all.size());
 }
 
 /// Only the latest claim of a job can complete it, and only once.
@@ -219,28 +290,24 @@ Answer late_completion_rejected(const Evidence& evidence) {
   return CheckResult::holds(examined);
 }
 
-bool absent(const std::vector<Absence>& absences, std::uint32_t worker, Nanos from, Nanos to) {
-  return std::any_of(absences.begin(), absences.end(), [&](const Absence& absence) {
-    return absence.worker == worker && absence.begin <= to && absence.end >= from;
-  });
-}
-
 /// A job that takes longer than its lease is claimed once, while its worker is there to renew it.
 Answer heartbeat_keeps_lease(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   const auto jobs = by_job(evidence);
   std::uint64_t examined = 0;
+  bool unclear = false;
   for (const auto& enqueued : evidence.jobs) {
     const auto found = jobs.find(enqueued.job.number);
     if (enqueued.job.trait != Trait::slow || found == jobs.end()) continue;
     const Operation* before = nullptr;
     for (const auto* op : found->second) {
       if (op->kind != kClaim) continue;
-      const bool excused =
-          before && (absent(evidence.deaths, before->client, before->returned, op->returned) ||
-                     absent(evidence.pauses, before->client, before->returned, op->returned) ||
-                     evidence.hiccup > evidence.lease / 3);
-      if (before && !excused)
+      const bool again = before &&
+                         !absent(evidence.deaths, before->client, before->returned, op->returned) &&
+                         !absent(evidence.pauses, before->client, before->returned, op->returned);
+      const bool late = evidence.hiccup > evidence.lease / 3;  // a renewal may have been, too
+      unclear |= again && late;
+      if (again && !late)
         return CheckResult::violated(
             fmt::format("{} takes longer than its lease of {} and was claimed again although its "
                         "worker was there: {}",
@@ -251,6 +318,11 @@ Answer heartbeat_keeps_lease(const Evidence& evidence) {
     }
     if (before) ++examined;
   }
+  if (unclear)
+    return CheckResult::inconclusive(
+        fmt::format("a long job was claimed again, but everything was late by up to {}",
+                    at(evidence.hiccup)),
+        examined);
   if (examined == 0) return CheckResult::inconclusive("no long job was claimed");
   return CheckResult::holds(examined);
 }
@@ -261,14 +333,22 @@ Answer poison_buried(const Evidence& evidence) {
   std::uint64_t examined = 0;
   for (const auto& enqueued : evidence.jobs) {
     if (enqueued.job.trait != Trait::poison || enqueued.outcome != Outcome::ok) continue;
+    const auto claims = std::count_if(
+        evidence.operations.begin(), evidence.operations.end(),
+        [&](const Operation& op) { return op.kind == kClaim && op.key == enqueued.job.number; });
     const auto* status = status_of(evidence, enqueued.job.number);
-    if (!status) continue;
+    const bool buried = status && status->state == JobState::dead;
     ++examined;
-    if (status->state == JobState::dead && status->stalls == kMaxStalls + 1) continue;
-    return CheckResult::violated(
-        fmt::format("{} kills whoever works on it and is {} after {} stalls: {}", enqueued.job.id(),
-                    name(status->state), status->stalls, life_of(evidence, enqueued.job.number)),
-        examined);
+    if (claims > enqueued.tries * (kMaxStalls + 1) ||
+        (buried && status->stalls != kMaxStalls + 1) || (!buried && evidence.drained))
+      return CheckResult::violated(
+          fmt::format("{} kills whoever works on it and is {} after {} claims{}: {}",
+                      enqueued.job.id(),
+                      status ? name(status->state) : "among nothing that is left", claims,
+                      status ? fmt::format(" and {} stalls", status->stalls) : "",
+                      life_of(evidence, enqueued.job.number)),
+          examined);
+    if (!buried) return CheckResult::inconclusive("a poison job was still waiting at the end");
   }
   if (examined == 0) return CheckResult::inconclusive("no poison job was accepted");
   return CheckResult::holds(examined);
@@ -308,6 +388,17 @@ std::vector<const Enqueuing*> lost(const Evidence& evidence) {
   return gone;
 }
 
+std::vector<std::int64_t> buried_unspent(const Evidence& evidence) {
+  std::vector<std::int64_t> buried;
+  for (const auto& enqueued : evidence.jobs) {
+    const auto* status = status_of(evidence, enqueued.job.number);
+    if (status && status->state == JobState::dead && enqueued.job.trait != Trait::poison &&
+        status->attempts < status->max_attempts)
+      buried.push_back(enqueued.job.number);
+  }
+  return buried;
+}
+
 std::vector<std::int64_t> doubled(const Evidence& evidence) {
   std::vector<std::int64_t> twice;
   for (const auto& [job, count] : evidence.effects) {
@@ -325,7 +416,12 @@ std::vector<Redelivery> redeliveries(const Evidence& evidence) {
         for (const auto& death : evidence.deaths) {
           const bool while_held = death.begin >= held->returned && death.begin <= op->returned;
           if (death.worker != held->client || !while_held) continue;
-          all.push_back({job, held->client, death.begin, op->returned});
+          const Nanos waiting = death.begin + evidence.lease / 2;  // at the earliest
+          const bool again = std::any_of(
+              evidence.deaths.begin(), evidence.deaths.end(), [&](const Absence& other) {
+                return other.begin > waiting && other.begin < op->returned;
+              });
+          all.push_back({job, held->client, death.begin, op->returned, again});
           break;
         }
       }
@@ -336,30 +432,32 @@ std::vector<Redelivery> redeliveries(const Evidence& evidence) {
   return all;
 }
 
-/// Lease, renewed just before the death + time to the next sweep + time until a worker takes it: it may sleep or be at
-/// work, and where there is no front of the queue, others wait before it. Each is what the run itself measured.
+/// Lease, renewed just before the death + time to the next sweep + time until a worker takes it.
 Nanos redelivery_bound(const Evidence& evidence) {
-  Nanos longest_turn{}, longest_wait{};
-  std::map<std::uint32_t, Nanos> last_claim;
-  std::map<std::int64_t, bool> seen;
-  std::map<std::int64_t, const Enqueuing*> jobs;
-  for (const auto& enqueued : evidence.jobs) jobs[enqueued.job.number] = &enqueued;
-  for (const auto& op : evidence.operations) {
-    const auto job = jobs.find(op.key);
-    if (job == jobs.end()) continue;
-    if (op.kind == kClaim) last_claim[op.client] = op.returned;
-    const auto began = last_claim.find(op.client);
-    // While one works on a long job, the others are there.
-    const bool at_work = began != last_claim.end() && job->second->job.trait != Trait::slow &&
-                         !absent(evidence.deaths, op.client, began->second, op.returned) &&
-                         !absent(evidence.pauses, op.client, began->second, op.returned);
-    if (at_work) longest_turn = std::max(longest_turn, op.returned - began->second);
-    if (op.kind != kClaim || std::exchange(seen[op.key], true)) continue;
-    longest_wait =
-        std::max(longest_wait, op.returned - job->second->returned - job->second->job.delay);
+  return evidence.noticed + evidence.idle + taken_by_others(evidence);
+}
+
+Nanos median_redelivery_bound(const Evidence& evidence) {
+  return evidence.noticed + evidence.idle + evidence.hiccup;
+}
+
+std::size_t taken_over(const Evidence& evidence) {
+  std::size_t taken = 0;
+  const auto jobs = by_job(evidence);
+  for (const auto& pause : evidence.pauses) {
+    for (const auto& [job, operations] : jobs) {
+      const Operation* held = nullptr;  // by the one that sleeps
+      for (const auto* op : operations) {
+        if (op->kind == kClaim && held && op->client != pause.worker &&
+            op->returned >= pause.begin && op->returned <= pause.end)
+          ++taken;
+        const bool claims = op->kind == kClaim && op->client == pause.worker;
+        if (op->kind == kClaim || op->kind == kComplete || op->kind == kFail)
+          held = claims && op->returned <= pause.begin ? op : nullptr;
+      }
+    }
   }
-  return evidence.lease + evidence.sweep_every + evidence.idle + longest_turn + longest_wait +
-         2 * evidence.hiccup;
+  return taken;
 }
 
 std::optional<double> retry_peak(const Evidence& evidence) {
@@ -369,10 +467,15 @@ std::optional<double> retry_peak(const Evidence& evidence) {
   for (const auto& enqueued : evidence.jobs) {
     if (enqueued.job.trait == Trait::herd) herd.insert(enqueued.job.number);
   }
-  std::vector<Nanos> gaps;
+  std::vector<Nanos> gaps;  // from the failure to the next claim
+  std::map<std::int64_t, const Operation*> failed;
   for (const auto& op : evidence.operations) {
-    if (op.kind == kFail && op.outcome == Outcome::ok && herd.erase(op.key) > 0)
-      gaps.emplace_back(op.aux);
+    if (!herd.contains(op.key)) continue;
+    if (op.kind == kFail && op.outcome == Outcome::ok) failed.try_emplace(op.key, &op);
+    const auto before = failed.find(op.key);
+    if (op.kind != kClaim || before == failed.end() || op.value <= before->second->value) continue;
+    gaps.push_back(op.returned - before->second->returned);
+    herd.erase(op.key);
   }
   if (gaps.size() < kEnoughRetries) return std::nullopt;
   std::sort(gaps.begin(), gaps.end());

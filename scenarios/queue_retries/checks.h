@@ -18,6 +18,8 @@ struct Enqueuing {
   Job job;
   Nanos invoked{}, returned{};
   lab::harness::Outcome outcome = lab::harness::Outcome::ok;
+  int tries =
+      1;  // how often the queue was asked; one that remembers no ids may have as many copies
 };
 
 /// A worker that was not there: killed at `begin`, or paused from `begin` to `end`.
@@ -38,8 +40,12 @@ struct Evidence {
   bool drained = false;  // nothing was left to do in the end
   bool keeps = true;     // a job stays in the queue until it is done
   lab::queue::RetryPolicy retry;
-  Nanos lease{}, sweep_every{};
-  Nanos idle{};    // the longest that a worker sleeps although there is work
+  Nanos lease{};  // so long a worker may be silent and keeps its jobs
+  Nanos
+      noticed{};  // until a dead worker's jobs are taken from it, at most: lease + time between two sweeps
+  Nanos rounding{};               // by how much the queue may lengthen a delay
+  bool handed_out_ahead = false;  // a worker at work on a job has others, which it has not claimed
+  Nanos idle{};                   // the longest that a worker sleeps although there is work
   Nanos hiccup{};  // by how much the machine was late at worst, or the broker with an answer
 };
 
@@ -49,6 +55,8 @@ const std::vector<lab::harness::Check<Evidence>>& checks();
 
 /// Accepted jobs that were neither done nor put among the dead, without the poison.
 std::vector<const Enqueuing*> lost(const Evidence& evidence);
+/// Dead jobs without poison that had attempts left: their workers vanished too often, with what else was in their batch.
+std::vector<std::int64_t> buried_unspent(const Evidence& evidence);
 /// Jobs with more than one effect.
 std::vector<std::int64_t> doubled(const Evidence& evidence);
 
@@ -58,13 +66,20 @@ struct Redelivery {
   std::uint32_t worker = 0;  // who had it
   Nanos lost_at{};           // its worker died, or slept
   Nanos back_at{};           // somebody had claimed it again
+  /// Another worker died when it was waiting again, perhaps: with a claim of it that it had not written down yet.
+  bool again = false;
 };
 /// Of those whose worker is known to have died.
 std::vector<Redelivery> redeliveries(const Evidence& evidence);
 /// By when a job must be in somebody's hands again after its worker died.
 Nanos redelivery_bound(const Evidence& evidence);
+/// And by when half of them must be: what workers and queue take for everything is not in it.
+Nanos median_redelivery_bound(const Evidence& evidence);
 
-/// The largest share of the herd's retries that were due within 40 % of the time that they could be spread over; nothing
+/// How many jobs were claimed by somebody else while the worker that had them slept.
+std::size_t taken_over(const Evidence& evidence);
+
+/// The largest share of the herd's retries that were claimed within 40 % of the time that they could be spread over; nothing
 /// when there were too few to tell.
 std::optional<double> retry_peak(const Evidence& evidence);
 /// In what time the middle 80 % of the herd were claimed for the second time.

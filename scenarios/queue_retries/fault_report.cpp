@@ -29,8 +29,11 @@ std::vector<Guard> guards(const Setting& setting, const Seen& seen) {
     guards.push_back(
         {"a worker died at a random moment", random > 0, fmt::format("{} times", random)});
   } else if (setting.plan.fault == kWorkerPause) {
-    guards.push_back({"workers slept past their lease", !evidence.pauses.empty(),
-                      fmt::format("{} times", evidence.pauses.size())});
+    const auto taken = taken_over(evidence);
+    guards.push_back({"workers slept past their lease",
+                      !evidence.pauses.empty() && (!evidence.keeps || taken > 0),
+                      fmt::format("{} times, and {} of their jobs were claimed by others",
+                                  evidence.pauses.size(), taken)});
   } else if (seen.broker_effect) {
     guards.push_back({"clients of the broker felt the fault", seen.broker_effect->felt,
                       seen.broker_effect->detail});
@@ -51,6 +54,7 @@ void add_metrics(const Seen& seen, TrialReport& report) {
       evidence.statuses.begin(), evidence.statuses.end(),
       [](const auto& entry) { return entry.second.state == lab::queue::JobState::dead; });
   add("jobs_dead", Better::neither, static_cast<double>(dead));
+  add("jobs_buried_unspent", Better::lower, static_cast<double>(buried_unspent(evidence).size()));
   const auto& counts = seen.workers;
   add("worker_deaths", Better::neither,
       static_cast<double>(counts.killed_at_points + counts.killed_at_random +

@@ -23,10 +23,12 @@ using lab::now;
 using namespace lab::harness;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBatch = 10;  // jobs that the producer enqueues at once
-constexpr Nanos kQuiet = 120ms;     // a queue that has been empty for so long is drained
-constexpr Nanos kGoodbye = 10s;     // workers come, and finish what they have in hand
-constexpr std::uint64_t kMostPassings = 12;
+constexpr std::size_t kBatch = 10;          // jobs that the producer enqueues at once
+constexpr Nanos kQuiet = 120ms;             // a queue that has been empty for so long is drained
+constexpr Nanos kGoodbye = 10s;             // workers come, and finish what they have in hand
+constexpr std::uint64_t kMostPassings = 4;  // two of the points are passed once for each batch
+constexpr Nanos kHandedOn =
+    2s;  // a broker passes on what has expired, also after its first try was in vain
 
 class FaultRun {
  public:
@@ -49,8 +51,10 @@ class FaultRun {
                        .base = sizes.retry_base,
                        .cap = sizes.retry_cap,
                        .seed = setting.plan.flags.seed};
-    evidence_.lease = sizes.lease;
-    evidence_.sweep_every = sizes.sweep_every;
+    evidence_.lease = lease();
+    evidence_.noticed = in_broker() ? Nanos{} : sizes.lease + sizes.sweep_every;
+    evidence_.rounding = in_broker() ? sizes.retry_cap / 8 + 1ms : 1ms;
+    evidence_.handed_out_ahead = in_broker();
     evidence_.idle = kLongestWait;
     if (in_broker()) {
       const Nanos longest = std::max(sizes.retry_cap, longest_delay());
@@ -77,8 +81,10 @@ class FaultRun {
     if (pauses.joinable()) pauses.join();
     note_faults(faults.finish());
     wait_until_drained();
-    enqueue_at_once(plan_.script);
-    evidence_.drained = wait_until_drained();
+    for (const auto& jobs : plan_.script) {
+      enqueue_at_once(jobs);
+      evidence_.drained = wait_until_drained();
+    }
     const bool in_order = pool.terminate(kGoodbye);
     // A broker that waits for its disk renews no lease.
     evidence_.hiccup = std::max(hiccups.worst(zero_, now()), slowest_answer_);
@@ -99,6 +105,10 @@ class FaultRun {
  private:
   Nanos longest_delay() const { return setting_.plan.timing.load() / 2; }
   bool in_broker() const { return setting_.recipe.store == Store::broker; }
+  /// For so long a worker may be silent and keeps its jobs.
+  Nanos lease() const {
+    return in_broker() ? Nanos(lab::queue::RabbitQueue::kLease) : setting_.sizes.lease;
+  }
 
   lab::actors::PoolOptions pool_options() {
     lab::actors::PoolOptions options;
@@ -119,7 +129,7 @@ class FaultRun {
                         .retry = evidence_.retry,
                         .seed = setting_.plan.flags.seed,
                         .takes = setting_.sizes.takes,
-                        .slow_takes = setting_.sizes.lease * 5 / 2,
+                        .slow_takes = slow_takes(),
                         .sweep_every = setting_.sizes.sweep_every,
                         .points = (folder_ / "points").string()};
     options.orders = [this, orders](std::size_t index, std::size_t life,
@@ -141,6 +151,8 @@ class FaultRun {
         setting_.sizes.jobs / std::max<std::size_t>(1, setting_.sizes.kills);
     return std::clamp<std::uint64_t>(jobs_of_a_life / 3, 1, kMostPassings);
   }
+
+  Nanos slow_takes() const { return lease() * 5 / 2; }
 
   /// As many deaths at random moments as at all the points together; the plan adds one more such place. A list is never
   /// told that a job is done.
@@ -180,20 +192,26 @@ class FaultRun {
     }
   }
 
-  /// Each pause is longer than lease and sweep together, so that the job in hand is given to somebody else meanwhile.
+  /// Each pause is longer than lease and sweep together, so that the jobs in hand are given to somebody else meanwhile. A
+  /// connection's lease is longer than the load: half of the workers sleep through it at the same time.
   void pause_workers(lab::actors::ActorPool& pool) {
     const auto& sizes = setting_.sizes;
-    for (std::size_t i = 0; i < sizes.pauses && !lab::stop_requested(); ++i) {
+    const std::size_t together = in_broker() ? kWorkers / 2 : 1;
+    const std::size_t times = in_broker() ? 1 : sizes.pauses;
+    const Nanos length = in_broker() ? 2 * lease() : lease() + 4 * sizes.sweep_every;
+    for (std::size_t i = 0; i < times && !lab::stop_requested(); ++i) {
       lab::sleep_for(sizes.lease / 4);
-      const std::size_t worker = i % kWorkers;
       const Nanos begin = now() - zero_;
-      pool.pause(worker);
-      lab::sleep_for(sizes.lease + 3 * sizes.sweep_every);
-      pool.resume(worker);
+      for (std::size_t n = 0; n < together; ++n) pool.pause((i + n) % kWorkers);
+      lab::sleep_for(length);
       const Nanos end = now() - zero_;
-      evidence_.pauses.push_back({static_cast<std::uint32_t>(worker), begin, end});
-      faults_.push_back({kWorkerPause, fmt::format("worker {}", worker), setting_.recipe.variant,
-                         lab::milliseconds(begin), lab::milliseconds(end), ""});
+      for (std::size_t n = 0; n < together; ++n) {
+        const std::size_t worker = (i + n) % kWorkers;
+        pool.resume(worker);
+        evidence_.pauses.push_back({static_cast<std::uint32_t>(worker), begin, end});
+        faults_.push_back({kWorkerPause, fmt::format("worker {}", worker), setting_.recipe.variant,
+                           lab::milliseconds(begin), lab::milliseconds(end), ""});
+      }
     }
   }
 
@@ -212,7 +230,9 @@ class FaultRun {
     }
     const Nanos invoked = now() - zero_;
     Outcome outcome = Outcome::info;
+    int tries = 0;
     for (const Instant limit = now() + setting_.sizes.patience; now() < limit;) {
+      ++tries;
       const auto done = setting_.recipe.store == Store::list
                             ? connected_.list->push(items)
                             : accepted(connected_.queue->enqueue(asked));
@@ -225,7 +245,8 @@ class FaultRun {
         break;
       std::this_thread::sleep_for(5ms);
     }
-    for (const auto& job : jobs) evidence_.jobs.push_back({job, invoked, now() - zero_, outcome});
+    for (const auto& job : jobs)
+      evidence_.jobs.push_back({job, invoked, now() - zero_, outcome, tries});
   }
 
   static Result<void> accepted(const Result<std::vector<lab::queue::Enqueued>>& answer) {
@@ -247,6 +268,14 @@ class FaultRun {
     if (!lab::stop_requested()) enqueue(jobs);
   }
 
+  /// How many jobs nobody has taken.
+  Result<std::int64_t> waiting() {
+    if (setting_.recipe.store == Store::list) return left();
+    auto counts = connected_.queue->counts();
+    if (!counts) return counts.error();
+    return (*counts)[lab::queue::JobState::waiting];
+  }
+
   /// How many jobs are not yet done, by the queue's books.
   Result<std::int64_t> left() {
     if (setting_.recipe.store == Store::list) {
@@ -262,18 +291,40 @@ class FaultRun {
            (*counts)[JobState::delayed] + (*counts)[JobState::failed];
   }
 
-  /// A queue that gives jobs away before they are done knows nothing of those in hand: it has to stay empty for a while.
+  /// A queue that gives jobs away before they are done knows nothing of those in hand: it has to stay empty for a while. So
+  /// has a broker that lost a job: it will never be done, and nobody waits for it.
   bool wait_until_drained() {
     Instant empty_since = now();
-    for (const Instant limit = now() + setting_.sizes.patience;
+    Silence silence(longest_absence());
+    for (const Instant limit = now() + setting_.sizes.patience + longest_absence();
          now() < limit && !lab::stop_requested(); std::this_thread::sleep_for(5ms)) {
       const Instant asked = now();
       const auto jobs = left();
       slowest_answer_ = std::max(slowest_answer_, now() - asked);
       if (!jobs || *jobs > 0) empty_since = now();
       if (jobs && *jobs == 0 && (evidence_.keeps || now() - empty_since > kQuiet)) return true;
+      if (!in_broker()) continue;
+      const auto waits = waiting();
+      if (silence.lasts(waits ? *waits : 1, written(), now())) return true;
     }
     return false;
+  }
+
+  /// So long may a job be neither waiting nor written of, and come back.
+  Nanos longest_absence() const {
+    if (!in_broker()) return {};
+    const Nanos delayed = std::max(setting_.sizes.retry_cap, longest_delay()) * 9 / 8 + kHandedOn;
+    return delayed + slow_takes() + 2 * lease();
+  }
+
+  std::uint64_t written() const {
+    std::uint64_t bytes = 0;
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+      std::error_code none;  // a worker that died before it began has no log
+      const auto size = std::filesystem::file_size(log_of(worker), none);
+      if (!none) bytes += size;
+    }
+    return bytes;
   }
 
   void collect(const lab::actors::ActorPool& pool) {
@@ -368,15 +419,16 @@ Sizes choose_sizes(const RunPlan& plan) {
   Sizes sizes;
   sizes.lease = quick ? 150ms : 200ms;
   sizes.sweep_every = 30ms;
-  sizes.retry_base = 80ms;
-  sizes.retry_cap = 160ms;
+  sizes.retry_base = 160ms;  // some times what a busy worker is late
+  sizes.retry_cap = 320ms;
   sizes.jobs = static_cast<std::size_t>(plan.flags.jobs.value_or(quick ? 250 : 1000));
   sizes.kills = static_cast<std::size_t>(plan.flags.kills.value_or(quick ? 25 : 60));
   sizes.pauses = quick ? 5 : 12;
   sizes.takes = 2ms;
-  // Slow enough that the workers always have a job in hand, and others wait.
-  if (plan.fault == kWorkerPause || plan.fault == kBrokerKillVolatile)
-    sizes.takes = plan.timing.load() * kWorkers / static_cast<std::int64_t>(sizes.jobs);
+  // Slow enough that the workers always have a job in hand, and others wait; or that most have, and none waits for long.
+  const Nanos takes_all = plan.timing.load() * kWorkers / static_cast<std::int64_t>(sizes.jobs);
+  if (plan.fault == kBrokerKillVolatile) sizes.takes = takes_all;
+  if (plan.fault == kWorkerPause) sizes.takes = takes_all / 2;
   sizes.patience = 20s + plan.timing.load();
   return sizes;
 }

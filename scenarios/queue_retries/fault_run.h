@@ -36,7 +36,7 @@ struct Setting {
 QueuePlace place_of(const Setting& setting, const std::string& name, bool through_proxy);
 
 /// The load, spread over time, while workers die or the broker does · until it is drained · the script: a herd that fails
-/// together and a job longer than its lease · until that is drained · the workers are asked to stop · the books are read.
+/// together, then jobs longer than their lease · until each is drained · the workers are asked to stop · the books are read.
 lab::harness::TrialReport run_with_fault(const Setting& setting, lab::harness::EventStream& events);
 
 }  // namespace queue_retries

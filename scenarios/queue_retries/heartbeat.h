@@ -30,8 +30,10 @@ class Heartbeat {
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
+  /// From now on these and no others. A job that is done is held until the queue was told: in a batch others come first.
   void hold(const std::vector<lab::queue::LeasedJob>& jobs) {
     const std::lock_guard lock(mutex_);
+    held_.clear();
     for (const auto& job : jobs) held_.push_back(job.receipt());
   }
 

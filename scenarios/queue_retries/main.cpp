@@ -6,6 +6,7 @@
 #include "actors/role.h"
 #include "checks.h"
 #include "fault_run.h"
+#include "unfenced_queue.h"
 #include "variants/ack_first.h"
 #include "variants/lease_fenced.h"
 #include "variants/pop_and_work.h"
@@ -23,6 +24,9 @@ namespace {
 
 /// Under these a job in hand may be lost or not, as chance will have it.
 const std::vector<std::string> kBroker{"broker-kill", "broker-pause", "broker-reset"};
+/// And here the poison, which kills one worker under any fault, was taken in a batch with others or alone.
+const std::vector<std::string> kBatchMates{"broker-kill", "broker-pause", "broker-reset",
+                                           kWorkerPause, "none"};
 /// Most of what a queue promises of each job is about jobs that it still has.
 const std::vector<std::string> kAmnesia{kBrokerKillVolatile};
 
@@ -46,13 +50,13 @@ std::vector<lab::harness::Variant> variants() {
       {"pop_and_work",
        Promise::must_break("no-job-lost", {"worker-kill", kBrokerKillVolatile})
            .also_breaks("delayed-never-early")
-           .silent_on("no-job-lost", kBroker)
+           .silent_on("no-job-lost", kBatchMates)
            .silent_on("one-effect-per-job", kBroker),
        "naive: what was popped exists in the worker's memory only", source("pop_and_work"),
        "loses them"},
       {"ack_first",
        Promise::must_break("no-job-lost", {"worker-kill", kBrokerKillVolatile})
-           .silent_on("no-job-lost", kBroker)
+           .silent_on("no-job-lost", kBatchMates)
            .silent_on("one-effect-per-job", kBroker)
            .silent_on("late-completion-rejected", kAmnesia),
        "a queue with books, told too early that the job is done", source("ack_first"), "too early"},
@@ -61,13 +65,16 @@ std::vector<lab::harness::Variant> variants() {
            .also_breaks("one-effect-per-job", {"worker-kill", "worker-pause"})
            .silent_on("one-effect-per-job",
                       {"broker-kill", kBrokerKillVolatile, "broker-pause", "broker-reset", "none"})
+           .also_breaks("late-completion-rejected", {kWorkerPause})
+           .silent_on("late-completion-rejected",
+                      {kWorkerKill, "broker-kill", "broker-pause", "broker-reset", "none"})
            .also_breaks("retries-spread"),
        "the job stays in the queue, under a lease, until it is done", source("reliable_lease"),
        "not for the first time?"},
-      {"lease_fenced", keeps(), "idempotent effects, completions fenced by epoch, jitter",
+      {"lease_fenced", keeps(), "completions fenced by epoch, effects idempotent by key, jitter",
        source("lease_fenced"), "send_once"},
       {"streams_group", keeps(), "the same on a Redis stream and its consumer group",
-       source("streams_group"), "public LeaseFenced"},
+       source("streams_group"), "that decide"},
       {"rabbitmq_confirmed",
        keeps()
            // Whoever asks again does not know whether there is a first copy: two of a job are possible.
@@ -76,7 +83,7 @@ std::vector<lab::harness::Variant> variants() {
            // The connection is the lease, and the fault takes it.
            .silent_on("heartbeat-keeps-lease", kBroker),
        "confirmed messages in RabbitMQ; the connection is the lease", source("rabbitmq_confirmed"),
-       "public LeaseFenced"},
+       "What decides"},
   };
 }
 
@@ -85,11 +92,15 @@ std::unique_ptr<JobWorker> make(Tools tools) {
   return std::make_unique<Worker>(std::move(tools));
 }
 
+std::unique_ptr<lab::queue::JobQueue> unfenced(lab::queue::JobQueue& queue) {
+  return std::make_unique<UnfencedQueue>(queue);
+}
+
 std::vector<Recipe> recipes() {
   return {
       {"pop_and_work", Store::list, Backoff::none, make<PopAndWork>, false},
       {"ack_first", Store::leases, Backoff::fixed, make<AckFirst>, false},
-      {"reliable_lease", Store::leases, Backoff::exponential, make<ReliableLease>},
+      {"reliable_lease", Store::leases, Backoff::exponential, make<ReliableLease>, true, unfenced},
       {"lease_fenced", Store::leases, Backoff::jitter, make<LeaseFenced>},
       {"streams_group", Store::streams, Backoff::jitter, make<StreamsGroup>},
       {"rabbitmq_confirmed", Store::broker, Backoff::jitter, make<RabbitmqConfirmed>},

@@ -37,34 +37,39 @@ void Recorder::note(Kind kind, std::int64_t job, std::int64_t value, std::int64_
 
 void ObservedQueue::note_claimed(const std::vector<LeasedJob>& jobs) {
   for (const auto& job : jobs) recorder_.note(kClaim, number_of(job.id), job.epoch, job.attempt);
-  if (!jobs.empty()) recorder_.pass(kAfterClaim);
 }
 
 void ObservedQueue::note_completed(std::span<const Receipt> receipts,
                                    const std::vector<bool>& accepted) {
   for (std::size_t i = 0; i < receipts.size(); ++i)
     recorder_.note(kComplete, number_of(receipts[i].id), receipts[i].epoch, accepted[i] ? 1 : 0);
-  if (!receipts.empty()) recorder_.pass(kAfterAck);
 }
 
 Result<std::vector<LeasedJob>> ObservedQueue::claim(const Claim& claim) {
   auto jobs = queue_.claim(claim);
-  if (jobs) note_claimed(*jobs);
+  if (!jobs) return jobs;
+  note_claimed(*jobs);
+  if (!jobs->empty()) recorder_.pass(kAfterClaim);
   return jobs;
 }
 
 Result<std::vector<bool>> ObservedQueue::complete(std::span<const Receipt> receipts) {
   auto accepted = queue_.complete(receipts);
-  if (accepted) note_completed(receipts, *accepted);
+  if (!accepted) return accepted;
+  note_completed(receipts, *accepted);
+  if (!receipts.empty()) recorder_.pass(kAfterAck);
   return accepted;
 }
 
+/// Who dies after the acknowledgement has claims in hand already: they are written down first.
 Result<ObservedQueue::Turn> ObservedQueue::complete_and_claim(std::span<const Receipt> receipts,
                                                               const Claim& claim) {
   auto turn = queue_.complete_and_claim(receipts, claim);
   if (!turn) return turn;
   note_completed(receipts, turn->completed);
   note_claimed(turn->claimed);
+  if (!receipts.empty()) recorder_.pass(kAfterAck);
+  if (!turn->claimed.empty()) recorder_.pass(kAfterClaim);
   return turn;
 }
 

@@ -4,6 +4,7 @@
 
 #include "actors/crash_points.h"
 #include "actors/operation_log.h"
+#include "forwarding_queue.h"
 #include "job_worker.h"
 #include "workload.h"
 
@@ -36,44 +37,20 @@ class Recorder {
 };
 
 /// As thread-safe as its queue, except for claim, complete and fail, which are for the worker's thread.
-class ObservedQueue : public lab::queue::JobQueue {
+class ObservedQueue : public ForwardingQueue {
  public:
-  using Claim = lab::queue::Claim;
-  using Receipt = lab::queue::Receipt;
-
   ObservedQueue(lab::queue::JobQueue& queue, Recorder& recorder)
-      : queue_(queue), recorder_(recorder) {}
+      : ForwardingQueue(queue), recorder_(recorder) {}
 
-  Result<std::vector<lab::queue::Enqueued>> enqueue(
-      std::span<const lab::queue::NewJob> jobs) override {
-    return queue_.enqueue(jobs);
-  }
-  Result<std::vector<lab::queue::LeasedJob>> claim(const Claim& claim) override;
+  Result<std::vector<LeasedJob>> claim(const Claim& claim) override;
   Result<std::vector<bool>> complete(std::span<const Receipt> receipts) override;
   Result<Turn> complete_and_claim(std::span<const Receipt> receipts, const Claim& claim) override;
   Result<std::vector<bool>> fail(std::span<const lab::queue::Failed> failures) override;
-  Result<std::vector<bool>> renew(std::span<const Receipt> receipts, Nanos lease) override {
-    return queue_.renew(receipts, lease);
-  }
-  Result<std::vector<bool>> give_back(std::span<const Receipt> receipts) override {
-    return queue_.give_back(receipts);
-  }
-  Result<bool> progress(const Receipt& receipt, int percent) override {
-    return queue_.progress(receipt, percent);
-  }
-  Result<std::size_t> sweep(std::size_t most) override { return queue_.sweep(most); }
-  Result<lab::queue::JobStatus> status(const std::string& id) override { return queue_.status(id); }
-  Result<lab::queue::Counts> counts() override { return queue_.counts(); }
-  Result<std::vector<lab::queue::DeadLetter>> dead_letters(std::size_t most) override {
-    return queue_.dead_letters(most);
-  }
-  Result<bool> redrive(const std::string& id) override { return queue_.redrive(id); }
 
  private:
-  void note_claimed(const std::vector<lab::queue::LeasedJob>& jobs);
+  void note_claimed(const std::vector<LeasedJob>& jobs);
   void note_completed(std::span<const Receipt> receipts, const std::vector<bool>& accepted);
 
-  lab::queue::JobQueue& queue_;
   Recorder& recorder_;
 };
 

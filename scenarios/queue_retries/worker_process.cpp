@@ -14,6 +14,7 @@
 #include "providers.h"
 #include "queue/redis_queue.h"
 #include "queue/sql_queue.h"
+#include "speed.h"
 
 namespace queue_retries {
 namespace {
@@ -125,9 +126,10 @@ void work(const WorkerOrders& orders, const Recipe& recipe) {
              recorder.end(sent ? Outcome::ok : lab::harness::outcome_of(sent.error()));
              if (sent) recorder.pass(kAfterEffect);
            }});
-  ObservedQueue queue(*connected.queue, recorder);
+  const auto around = recipe.around ? recipe.around(*connected.queue) : nullptr;
+  ObservedQueue queue(around ? *around : *connected.queue, recorder);
   ObservedList list(*connected.list, recorder);
-  const Sweeper sweeper(*connected.queue, orders.sweep_every);
+  const Sweeper sweeper(around ? *around : *connected.queue, orders.sweep_every);
   const auto worker = recipe.make({.queue = queue,
                                    .list = list,
                                    .provider = provider,
@@ -136,7 +138,7 @@ void work(const WorkerOrders& orders, const Recipe& recipe) {
                                    .lease = orders.place.lease,
                                    .max_attempts = kMaxAttempts});
   while (!lab::stop_requested()) {
-    if (!worker->work(1, kLongestWait)) std::this_thread::sleep_for(kAfterError);
+    if (!worker->work(kBatch, kLongestWait)) std::this_thread::sleep_for(kAfterError);
   }
   worker->finish();
 }

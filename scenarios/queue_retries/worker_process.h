@@ -29,6 +29,8 @@ struct Recipe {
   lab::queue::Backoff backoff = lab::queue::Backoff::jitter;
   std::function<std::unique_ptr<JobWorker>(Tools)> make;
   bool keeps = true;  // a job stays in the queue until it is done
+  /// What stands between the workers and the queue, which outlives it; nothing: nothing does.
+  std::function<std::unique_ptr<lab::queue::JobQueue>(lab::queue::JobQueue&)> around{};
 };
 
 /// The queue that all processes of a trial share.

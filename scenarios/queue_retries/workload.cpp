@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::array kTraits{Trait::ordinary, Trait::hopeless, Trait::poison,
                              Trait::slow,     Trait::delayed,  Trait::herd};
-constexpr std::int64_t kHerd = 48;
+constexpr int kSlow = 3;
+constexpr int kHerd = 48;
 
 std::string_view next_field(std::string_view& rest) {
   const auto end = rest.find('|');
@@ -95,8 +96,11 @@ Plan plan_jobs(std::size_t jobs, Nanos longest_delay, std::uint64_t seed) {
           static_cast<std::int64_t>(random.unit() * static_cast<double>(longest_delay.count())));
     plan.load.push_back(job);
   }
-  plan.script.push_back(next(Trait::slow));
-  for (std::int64_t i = 0; i < kHerd; ++i) plan.script.push_back(next(Trait::herd));
+  for (const auto& [trait, count] :
+       {std::pair(Trait::herd, kHerd), std::pair(Trait::slow, kSlow)}) {
+    auto& part = plan.script.emplace_back();
+    for (int i = 0; i < count; ++i) part.push_back(next(trait));
+  }
   return plan;
 }
 

@@ -58,8 +58,9 @@ std::optional<Job> decode(std::string_view payload);
 bool provider_refuses(const Job& job, int attempt, std::uint64_t seed);
 
 struct Plan {
-  std::vector<Job> load;    // in the order of their enqueueing, spread over the load
-  std::vector<Job> script;  // afterwards, all at once
+  std::vector<Job> load;  // in the order of their enqueueing, spread over the load
+  std::vector<std::vector<Job>>
+      script;  // afterwards, each part at once: the herd, then the slow ones
 };
 
 /// `jobs`: how many in the load.

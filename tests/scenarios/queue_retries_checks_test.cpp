@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker_books.h"
 #include "checks.h"
+#include "unfenced_queue.h"
 
 namespace queue_retries {
 namespace {
@@ -23,7 +25,7 @@ class Told {
     evidence_.drained = true;
     evidence_.retry = {.backoff = Backoff::jitter, .base = 100ms, .cap = 400ms};
     evidence_.lease = 100ms;
-    evidence_.sweep_every = 20ms;
+    evidence_.noticed = 120ms;  // sweeps every 20 ms
     evidence_.idle = 10ms;
   }
 
@@ -132,6 +134,28 @@ TEST(NoJobLost, AsksNothingOfWhatWasNotAccepted) {
   expect_holds(Told().job(1).done(1).job(2, Trait::ordinary, {}, Outcome::info), "no-job-lost");
 }
 
+/// A broker tells of the dead only: what is neither done nor dead is lost as soon as nobody waits for it any more.
+TEST(NoJobLost, IsViolatedByAMessageThatABrokerForgot) {
+  Told run;
+  run.job(1).done(1).job(2).claim(1, 10ms, 2, 1).evidence().statuses.clear();
+  expect_violated(run, "no-job-lost", "1 of 2 accepted jobs lost; email-2");
+  run.evidence().drained = false;
+  expect_unknown(run, "no-job-lost");
+}
+
+TEST(Silence, EndsWithAWordOrAWaitingJob) {
+  Silence silence(10s);
+  const auto at = [](Nanos time) { return lab::Instant(time); };
+  EXPECT_FALSE(silence.lasts(0, 64, at(1s)));
+  EXPECT_FALSE(silence.lasts(0, 64, at(11s))) << "not yet longer than that";
+  EXPECT_TRUE(silence.lasts(0, 64, at(12s)));
+  EXPECT_FALSE(silence.lasts(0, 128, at(13s))) << "somebody wrote";
+  EXPECT_FALSE(silence.lasts(0, 128, at(22s)));
+  EXPECT_FALSE(silence.lasts(1, 128, at(24s))) << "a job waits";
+  EXPECT_FALSE(silence.lasts(0, 128, at(34s)));
+  EXPECT_TRUE(silence.lasts(0, 128, at(35s)));
+}
+
 TEST(OneEffect, IsViolatedByASecondOne) {
   Told run;
   run.job(1).done(1).claim(3, 200ms, 1, 2).evidence().effects[1] = 2;
@@ -148,6 +172,9 @@ TEST(Attempts, DeadOnlyAtTheLimitAndWithTheReason) {
       Told().job(2).status(2, {.state = JobState::dead, .attempts = 5, .max_attempts = 5}),
       "attempts-within-limit", "last error ''");
   expect_unknown(Told(), "attempts-within-limit");
+  expect_holds(Told().job(1).claim(0, 1ms, 1, 1, kMaxAttempts), "attempts-within-limit");
+  expect_violated(Told().job(1).claim(0, 1ms, 1, 1, kMaxAttempts + 1), "attempts-within-limit",
+                  "attempt 5 of job 1 was begun, of 4");
 }
 
 TEST(Backoff, ARetryIsNotEarly) {
@@ -159,6 +186,18 @@ TEST(Backoff, ARetryIsNotEarly) {
   expect_unknown(Told().job(1).done(1), "retry-within-backoff");
 }
 
+TEST(Backoff, ARetryIsNotForgottenFor) {
+  // the delay of 50 + lease and sweep 120 + idle 10 + a turn of 10 + the first claim's wait of 9
+  const auto back = [](Nanos when) {
+    return Told().job(1).claim(0, 10ms, 1, 1).fail(0, 20ms, 1, 1, 50ms).claim(1, when, 1, 2, 2);
+  };
+  expect_holds(back(219ms), "retry-within-backoff");
+  expect_violated(back(220ms), "retry-within-backoff", "long after its delay of 50.0 ms");
+  Told asleep = back(400ms);
+  asleep.evidence().pauses = {{1, 100ms, 390ms}};
+  expect_holds(asleep, "retry-within-backoff");
+}
+
 TEST(Backoff, ADelayIsWithinThePolicy) {
   expect_violated(Told().job(1).claim(0, 10ms, 1, 1).fail(0, 20ms, 1, 1, 101ms),
                   "retry-within-backoff", "outside 0.0 ms to 100.0 ms");
@@ -167,12 +206,13 @@ TEST(Backoff, ADelayIsWithinThePolicy) {
       "retry-within-backoff");
 }
 
-/// 50 jobs that failed together, each with its delay.
-template <class Delay>
-Told herd(const Delay& delay) {
+/// 50 jobs that failed together and came back, each after so long. What was asked for is a part of it.
+template <class Gap>
+Told herd(const Gap& gap, Nanos asked = 1ms) {
   Told run;
   for (int i = 0; i < 50; ++i)
-    run.job(i, Trait::herd).claim(0, 1ms, i, 1).fail(0, 2ms, i, 1, delay(i));
+    run.job(i, Trait::herd).claim(0, 1ms, i, 1).fail(0, 2ms, i, 1, asked * (i % 10));
+  for (int i = 0; i < 50; ++i) run.claim(0, 2ms + gap(i), i, 2, 2);
   return run;
 }
 
@@ -183,12 +223,16 @@ TEST(Spread, JitterSpreadsAHerdAndAFixedDelayDoesNot) {
 }
 
 TEST(Spread, JitterThatIsNearlyNoneIsSeen) {
-  expect_violated(herd([](int i) { return 60ms + (i % 10) * 3ms; }), "retries-spread", "due again");
+  expect_violated(herd([](int i) { return 60ms + (i % 10) * 3ms; }), "retries-spread", "came back");
+}
+
+/// The delays that were asked for are spread; the queue lets all go at the cap.
+TEST(Spread, AQueueThatReleasesAllTogetherIsSeen) {
+  expect_violated(herd([](int) { return 100ms; }, 10ms), "retries-spread", "100 % of the jobs");
 }
 
 TEST(Spread, IsMeasuredWhereTheHerdComesBack) {
   Told run = herd([](int i) { return i * 2ms; });
-  for (int i = 0; i < 50; ++i) run.claim(0, 10ms + i * 2ms, i, 2, 2);
   EXPECT_EQ(herd_back_within(run.evidence()), 80ms);
 }
 
@@ -205,6 +249,59 @@ TEST(Redelivery, IsBoundedByLeaseAndSweep) {
   expect_holds(orphan(150ms), "redelivered-in-time");
   expect_violated(orphan(160ms), "redelivered-in-time", "140.0 ms after worker 2 had died");
   expect_unknown(Told().job(1).done(1), "redelivered-in-time");
+}
+
+/// Worker 1 may have claimed it, died before it wrote that down, and cost it another lease.
+TEST(Redelivery, TakesAnotherLeaseWhenAnotherDiedMeanwhile) {
+  const auto with_death_at = [](Nanos death, Nanos again) {
+    Told run = orphan(again);
+    run.job(2);
+    for (int i = 0; i < 2; ++i) {  // others, so that this is not the usual one
+      run.job(3 + i).claim(2, 15ms, 3 + i, 1).claim(3, 100ms, 3 + i, 2);
+    }
+    run.evidence().deaths.push_back({1, death, death});
+    return run;
+  };
+  // another lease and sweep 120 + idle 10, beside 120 + 10 + the longest first wait of 14
+  expect_holds(with_death_at(120ms, 294ms), "redelivered-in-time");
+  expect_violated(with_death_at(120ms, 295ms), "redelivered-in-time", "275.0 ms after worker 2");
+  expect_violated(with_death_at(60ms, 294ms), "redelivered-in-time", "274.0 ms after worker 2");
+}
+
+/// Worker 2 dies three times with a job; each is claimed again after so long.
+Told orphans(std::vector<Nanos> after) {
+  Told run;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const auto job = static_cast<std::int64_t>(i + 1);
+    const Nanos begin = 1s * job;
+    run.job(job).claim(2, begin, job, 1).claim(3, begin + 10ms + after[i], job, 2);
+    run.evidence().jobs.back().returned = begin - 500ms;  // others had waited for long
+    run.evidence().deaths.push_back({2, begin + 10ms, begin + 10ms});
+  }
+  return run;
+}
+
+/// However long the run's own turns and waits were: a queue that is slow for all is not excused by it.
+TEST(Redelivery, TheUsualOneIsBoundedByLeaseAndSweepAlone) {
+  expect_holds(orphans({100ms, 130ms, 400ms}), "redelivered-in-time");
+  expect_violated(orphans({100ms, 131ms, 400ms}), "redelivered-in-time",
+                  "half of the 3 jobs whose worker had died were claimed again after 131.0 ms");
+}
+
+TEST(TakenOver, CountsWhatASleeperHeld) {
+  const auto run = [](Nanos pause, Nanos again) {
+    Told told;
+    told.job(1).claim(1, 10ms, 1, 1).claim(2, again, 1, 2).evidence().pauses = {
+        {1, pause, pause + 200ms}};
+    return taken_over(told.evidence());
+  };
+  EXPECT_EQ(run(20ms, 150ms), 1u);
+  EXPECT_EQ(run(20ms, 230ms), 0u) << "it was awake again";
+  EXPECT_EQ(run(5ms, 150ms), 0u) << "it had nothing in hand";
+  Told done;
+  done.job(1).claim(1, 10ms, 1, 1).op(kComplete, 1, 12ms, 1, 1).claim(2, 150ms, 1, 2);
+  done.evidence().pauses = {{1, 20ms, 220ms}};
+  EXPECT_EQ(taken_over(done.evidence()), 0u);
 }
 
 TEST(LateCompletion, IsRejected) {
@@ -227,6 +324,10 @@ TEST(Heartbeat, ALongJobRunsOnceUnlessItsWorkerWent) {
   Told twice;
   twice.job(1, Trait::slow).claim(1, 10ms, 1, 1).claim(2, 150ms, 1, 2);
   expect_violated(twice, "heartbeat-keeps-lease", "although its worker was there");
+  twice.evidence().hiccup = 34ms;
+  expect_unknown(twice, "heartbeat-keeps-lease");
+  twice.evidence().hiccup = 33ms;
+  expect_violated(twice, "heartbeat-keeps-lease", "although its worker was there");
   twice.evidence().deaths = {{1, 30ms, 30ms}};
   expect_holds(twice, "heartbeat-keeps-lease");
   twice.evidence().deaths = {{3, 30ms, 30ms}};
@@ -239,7 +340,20 @@ TEST(Heartbeat, ALongJobRunsOnceUnlessItsWorkerWent) {
 TEST(Poison, EndsAmongTheDeadAfterSoManyStalls) {
   expect_holds(Told().job(1, Trait::poison).status(1, dead(0, kMaxStalls + 1)), "poison-buried");
   expect_violated(Told().job(1, Trait::poison).status(1, {.state = JobState::waiting, .stalls = 9}),
-                  "poison-buried", "is waiting after 9 stalls");
+                  "poison-buried", "is waiting after 0 claims and 9 stalls");
+  Told often;
+  often.job(1, Trait::poison).status(1, dead(0, kMaxStalls + 1));
+  for (int i = 1; i <= kMaxStalls + 1; ++i) often.claim(0, 10ms * i, 1, i);
+  expect_holds(often, "poison-buried");
+  often.claim(0, 90ms, 1, kMaxStalls + 2);
+  expect_violated(often, "poison-buried", "is dead after 4 claims");
+  often.evidence().jobs.front().tries = 2;  // there may be two copies
+  expect_holds(often, "poison-buried");
+  Told forgotten;
+  forgotten.job(1, Trait::poison).claim(0, 10ms, 1, 1);
+  expect_violated(forgotten, "poison-buried", "is among nothing that is left after 1 claims");
+  forgotten.evidence().drained = false;
+  expect_unknown(forgotten, "poison-buried");
   expect_unknown(Told().job(1).done(1), "poison-buried");
 }
 

@@ -51,7 +51,18 @@ TEST_F(QueueRetries, AWorkerThatSleepsPastItsLeaseDoesItTwiceUnlessTheEffectIsFe
                                 "reliable_lease,lease_fenced,streams_group"});
   expect_all_as_promised(result);
   EXPECT_GE(metric(result, "reliable_lease", "jobs_done_twice"), 1);
+  EXPECT_EQ(verdict(result, "reliable_lease", "late-completion-rejected"), "violated");
   EXPECT_GE(metric(result, "lease_fenced", "completions_rejected"), 1);
+}
+
+TEST_F(QueueRetries, AWorkerThatSleepsLosesItsConnectionAndWithItItsJobs) {
+  LAB_NEEDS(servers::find_rabbitmq());
+  LAB_NEEDS(servers::find_redis());
+  LAB_NEEDS(servers::find_mariadb());
+  const json result =
+      run_json({"--fault", "worker-pause", "--rounds", "0", "--variant", "rabbitmq_confirmed"});
+  expect_all_as_promised(result);
+  EXPECT_GE(metric(result, "rabbitmq_confirmed", "completions_rejected"), 1);
 }
 
 TEST_F(QueueRetries, ABrokerKilledComesBackWithWhatItWroteDown) {

@@ -1,7 +1,8 @@
 #pragma once
-// The effect itself is fenced: the provider gets the job's id as an idempotency key and does nothing the second time.
-// The queue rejects the completion of a worker whose lease was taken away, by its epoch. Retries wait a random part of
-// the exponential delay. Over reliable_lease it adds exactly one effect: at-least-once delivery, idempotent work.
+// Each claim has an epoch, a fencing token: the queue compares it and rejects the completion of a worker whose lease was
+// taken away. What the worker did the queue cannot reject, so the provider gets the job's id as an idempotency key, which
+// it remembers. Retries wait a random part of the exponential delay. Over reliable_lease it adds the fence, and exactly
+// one effect: at-least-once delivery, idempotent work.
 
 #include "heartbeat.h"
 #include "job_worker.h"
@@ -21,10 +22,10 @@ class LeaseFenced : public JobWorker {
     heartbeat_.hold(turn->claimed);
     for (const auto& job : turn->claimed) {
       const auto sent = tools_.provider.send_once(job.payload, job.attempt, job.id);
-      heartbeat_.let_go(job.id);
       if (sent) {
         done_.push_back(job.receipt());
       } else {
+        heartbeat_.let_go(job.id);
         (void)tools_.queue.fail(job.receipt(), sent.error().message,
                                 tools_.retry.delay(job.id, job.attempt));
       }
@@ -37,7 +38,8 @@ class LeaseFenced : public JobWorker {
  private:
   Tools tools_;
   Heartbeat heartbeat_;
-  std::vector<lab::queue::Receipt> done_;
+  std::vector<lab::queue::Receipt>
+      done_;  // with the epoch of their claim; told with the next claim
 };
 
 }  // namespace queue_retries

@@ -8,7 +8,8 @@
 
 namespace queue_retries {
 
-/// Its queue is lab::queue::RabbitQueue.
+/// Its queue is lab::queue::RabbitQueue. What decides there: put() waits for the broker's confirm of each message; move_on() has the
+/// next attempt confirmed before the last one is acknowledged; connect() forgets what a lost connection held.
 class RabbitmqConfirmed : public LeaseFenced {
  public:
   using LeaseFenced::LeaseFenced;

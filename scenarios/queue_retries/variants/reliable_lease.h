@@ -1,7 +1,8 @@
 #pragma once
 // The job stays in the queue, under a lease, until it is done: a worker that dies loses its lease, and the job goes to
 // another. A heartbeat renews the lease of a long job. Retries wait exponentially longer. Over ack_first it adds that
-// nothing is lost; but what was done just before a crash, or by a worker that slept past its lease, is done twice.
+// nothing is lost; but what was done just before a crash, or by a worker that slept past its lease, is done twice. Its
+// queue goes by the job's id (UnfencedQueue): a worker that comes too late completes what somebody else works on.
 
 #include "heartbeat.h"
 #include "job_worker.h"
@@ -21,10 +22,10 @@ class ReliableLease : public JobWorker {
     heartbeat_.hold(turn->claimed);
     for (const auto& job : turn->claimed) {
       const auto sent = tools_.provider.send(job.payload, job.attempt);  // not for the first time?
-      heartbeat_.let_go(job.id);
       if (sent) {
         done_.push_back(job.receipt());
       } else {
+        heartbeat_.let_go(job.id);
         (void)tools_.queue.fail(job.receipt(), sent.error().message,
                                 tools_.retry.delay(job.id, job.attempt));
       }
