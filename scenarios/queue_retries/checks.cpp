@@ -31,6 +31,21 @@ ByJob by_job(const Evidence& evidence) {
   return jobs;
 }
 
+/// A queue that remembers no ids may have a job again for each time that its producer asked again, and for each report of a
+/// failure that was cut off: the next attempt may be there beside the one that failed.
+std::int64_t copies_of(const Evidence& evidence, std::int64_t job) {
+  if (evidence.remembers_ids) return 1;
+  std::int64_t copies = 1;
+  for (const auto& enqueued : evidence.jobs) {
+    if (enqueued.job.number == job) copies = enqueued.tries;
+  }
+  return copies + std::count_if(evidence.operations.begin(), evidence.operations.end(),
+                                [&](const Operation& op) {
+                                  return op.key == job && op.kind == kFail &&
+                                         op.outcome == Outcome::info;
+                                });
+}
+
 std::string at(Nanos time) {
   return fmt::format("{:.1f} ms", milliseconds(time));
 }
@@ -174,12 +189,13 @@ Nanos taken_by_others(const Evidence& evidence) {
 }
 
 /// The attempt after a failure: not before the delay that was asked for, which was within the policy's bounds, and not later
-/// than a redelivery may be.
+/// than a redelivery may be. Where a job is there twice, one's claim says nothing about the other's retry.
 Answer retry_within_backoff(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   std::uint64_t examined = 0;
   const Nanos lateness = redelivery_bound(evidence) + evidence.rounding;
   for (const auto& [job, operations] : by_job(evidence)) {
+    if (copies_of(evidence, job) > 1) continue;
     std::int64_t attempt = 1;
     for (std::size_t i = 0; i < operations.size(); ++i) {
       const auto& failed = *operations[i];
@@ -262,24 +278,28 @@ Answer redelivered_in_time(const Evidence& evidence) {
                                all.size());
 }
 
-/// Only the latest claim of a job can complete it, and only once.
+/// Only the latest claim of a job can complete it, and only once; of each copy, where there may be several.
 Answer late_completion_rejected(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   std::uint64_t examined = 0;
   for (const auto& [job, operations] : by_job(evidence)) {
     std::int64_t latest = 0;
+    const auto copies = copies_of(evidence, job);
+    std::int64_t completions = 0;
     const Operation* accepted = nullptr;
     for (const auto* op : operations) {
       if (op->kind == kClaim) latest = std::max(latest, op->value);
       if (op->kind != kComplete) continue;
       ++examined;
       if (op->aux != 1) continue;
-      if (accepted)
+      if (++completions > copies)
         return CheckResult::violated(
-            fmt::format("job {} was completed twice: {}", job, life_of(evidence, job)), examined);
+            fmt::format("job {} was completed {}: {}", job,
+                        completions == 2 ? "twice" : "too often", life_of(evidence, job)),
+            examined);
       accepted = op;
     }
-    if (accepted && accepted->value < latest)
+    if (accepted && copies == 1 && accepted->value < latest)
       return CheckResult::violated(
           fmt::format("job {}: a completion of epoch {} was accepted although it was claimed again "
                       "as epoch {}: {}",
@@ -339,7 +359,7 @@ Answer poison_buried(const Evidence& evidence) {
     const auto* status = status_of(evidence, enqueued.job.number);
     const bool buried = status && status->state == JobState::dead;
     ++examined;
-    if (claims > enqueued.tries * (kMaxStalls + 1) ||
+    if (claims > copies_of(evidence, enqueued.job.number) * (kMaxStalls + 1) ||
         (buried && status->stalls != kMaxStalls + 1) || (!buried && evidence.drained))
       return CheckResult::violated(
           fmt::format("{} kills whoever works on it and is {} after {} claims{}: {}",

@@ -18,8 +18,7 @@ struct Enqueuing {
   Job job;
   Nanos invoked{}, returned{};
   lab::harness::Outcome outcome = lab::harness::Outcome::ok;
-  int tries =
-      1;  // how often the queue was asked; one that remembers no ids may have as many copies
+  int tries = 1;  // how often the queue was asked
 };
 
 /// A worker that was not there: killed at `begin`, or paused from `begin` to `end`.
@@ -37,8 +36,9 @@ struct Evidence {
   std::map<std::int64_t, lab::queue::JobStatus> statuses;
   std::vector<Absence> deaths, pauses;
 
-  bool drained = false;  // nothing was left to do in the end
-  bool keeps = true;     // a job stays in the queue until it is done
+  bool drained = false;       // nothing was left to do in the end
+  bool keeps = true;          // a job stays in the queue until it is done
+  bool remembers_ids = true;  // else a job may be there more than once
   lab::queue::RetryPolicy retry;
   Nanos lease{};  // so long a worker may be silent and keeps its jobs
   Nanos

@@ -54,6 +54,7 @@ class FaultRun {
     evidence_.lease = lease();
     evidence_.noticed = in_broker() ? Nanos{} : sizes.lease + sizes.sweep_every;
     evidence_.rounding = in_broker() ? sizes.retry_cap / 8 + 1ms : 1ms;
+    evidence_.remembers_ids = !in_broker();
     evidence_.handed_out_ahead = in_broker();
     evidence_.idle = kLongestWait;
     if (in_broker()) {
