@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <latch>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -58,22 +59,21 @@ std::vector<Nanos> arrival_plan(const OpenLoad& load) {
   }
 }
 
-/// Of the thread that made it.
 class Schedstat {
  public:
-  Schedstat() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+  explicit Schedstat(const std::string& path) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
   ~Schedstat() {
     if (file_ >= 0) ::close(file_);
   }
   Schedstat(const Schedstat&) = delete;
   Schedstat& operator=(const Schedstat&) = delete;
 
-  Nanos waited() const {
+  std::optional<Nanos> waited() const {
     char text[64] = {};
     long long ran = 0, waited = 0;
     if (file_ < 0 || ::pread(file_, text, sizeof text - 1, 0) <= 0 ||
         std::sscanf(text, "%lld %lld", &ran, &waited) != 2)
-      return Nanos{0};
+      return std::nullopt;
     return Nanos(waited);
   }
 
@@ -148,8 +148,12 @@ double recording_cost_ns() {
 }
 
 Nanos waited_for_core() {
-  thread_local const Schedstat own;
-  return own.waited();
+  thread_local const Schedstat own("/proc/thread-self/schedstat");
+  return own.waited().value_or(Nanos{0});
+}
+
+std::optional<Nanos> waited_for_core(int process) {
+  return Schedstat("/proc/" + std::to_string(process) + "/schedstat").waited();
 }
 
 struct HiccupMeter::State {

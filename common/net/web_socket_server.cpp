@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -172,8 +173,29 @@ void WebSocketPeer::queue(SharedFrames frames) {
   if (!queued_ && !was_full_) server_.flush_at_turn_end(*this);
 }
 
+void WebSocketPeer::write_blocking(std::string_view frames) {
+  write(frames);
+  while (was_full_ && state_ != State::closed) {
+    pollfd waiting{socket_, POLLOUT, 0};
+    ::poll(&waiting, 1, -1);
+    if (!send_waiting()) return;  // the loop tells, when it sees it
+    was_full_ = !waiting_.empty();
+  }
+  update_interest();
+}
+
 void WebSocketPeer::flush() {
-  while (!waiting_.empty() && state_ != State::closed) {
+  if (!send_waiting()) return end(kNoCloseFrame);
+  was_full_ = !waiting_.empty();
+  update_interest();
+  if (was_full_) return;
+  if (finish_) return linger_ ? linger() : end(ended_with_);
+  if (state_ == State::open) server_.handler_.on_drained(*this);
+}
+
+/// As much as the socket takes. False: it is broken.
+bool WebSocketPeer::send_waiting() {
+  while (!waiting_.empty()) {
     iovec pieces[kPiecesAtOnce];
     std::size_t count = 0, bytes = 0;
     for (const auto& frames : waiting_) {
@@ -186,17 +208,11 @@ void WebSocketPeer::flush() {
     message.msg_iov = pieces;
     message.msg_iovlen = count;
     const ssize_t went = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
-    if (went < 0 && !would_block()) return end(kNoCloseFrame);
+    if (went < 0 && !would_block()) return false;
     if (went > 0) sent(static_cast<std::size_t>(went));
-    if (went < static_cast<ssize_t>(bytes)) {
-      was_full_ = true;
-      return update_interest();
-    }
+    if (went < static_cast<ssize_t>(bytes)) return true;
   }
-  update_interest();
-  if (finish_) return linger_ ? linger() : end(ended_with_);
-  was_full_ = false;
-  if (state_ == State::open) server_.handler_.on_drained(*this);
+  return true;
 }
 
 void WebSocketPeer::sent(std::size_t bytes) {

@@ -44,6 +44,9 @@ class WebSocketPeer : EventLoop::Watcher {
   /// Goes out at the end of the loop's turn, in one write with whatever else waits by then. Kept without a limit: look at
   /// waiting_bytes() first.
   void queue(SharedFrames frames);
+  /// Returns when the socket has taken all that waits, and these: as long as the other side does not read, nobody on this loop
+  /// is served.
+  void write_blocking(std::string_view frames);
   /// What the socket has not taken yet.
   std::size_t waiting_bytes() const { return waiting_bytes_; }
 
@@ -63,6 +66,7 @@ class WebSocketPeer : EventLoop::Watcher {
   bool on_message(const Message& message);
   void on_close_frame(std::string_view payload);
   void flush();
+  bool send_waiting();
   void sent(std::size_t bytes);
   void send_last(std::string bytes);
   void linger();

@@ -50,6 +50,8 @@ class Member {
   virtual void write(std::string_view frames) = 0;
   /// Goes out at the end of the turn, in one write with all that waits by then; kept without a limit.
   virtual void queue(SharedFrames frames) = 0;
+  /// Into the socket; returns when it has taken all, and until then the node does nothing else.
+  virtual void write_blocking(std::string_view frames) = 0;
   virtual std::size_t waiting_bytes() const = 0;
   virtual void send_away(std::string_view why) = 0;
 
@@ -61,7 +63,7 @@ class Member {
 };
 using MemberPtr = std::shared_ptr<Member>;
 
-/// Everything on one thread, the loop's; no call blocks. A member may be gone by the time that Redis answers, so
+/// Everything on one thread, the loop's; no call should block. A member may be gone by the time that Redis answers, so
 /// callbacks hold weak pointers.
 class ChatNode {
  public:

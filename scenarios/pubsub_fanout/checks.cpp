@@ -192,11 +192,31 @@ bool disturbed(const Evidence& evidence, Nanos from, Nanos to) {
                      [&](const Window& fault) { return fault.begin <= to && from <= fault.end; });
 }
 
+/// What the machine itself was late in that time: its hiccups, and what the threads that everything passes waited for a core.
+Nanos late(const Evidence& evidence, Nanos from, Nanos to) {
+  return evidence.hiccup + waited_for_core(evidence, from, to);
+}
+
+/// A reader that gave its connection up while others did not read. It sent a ping each quarter of the silence that it bears. No fault
+/// of these runs keeps a node from answering, but a machine may: that was late by the other three quarters.
+CheckResult gave_up(const Evidence& evidence, const Reader& reader, Nanos when) {
+  const std::string what = fmt::format(
+      "{} gave its connection up at {}: its node had not even answered a ping for {}, while others "
+      "did not read",
+      reader.user, at(when), at(evidence.silence));
+  const Nanos lateness = late(evidence, when - evidence.silence, when);
+  if (lateness >= evidence.silence * 3 / 4)
+    return CheckResult::inconclusive(what + "; the machine was late by " + at(lateness));
+  if (!evidence.kernel_numbers_count)
+    return CheckResult::inconclusive("a sanitizer's speed is not the node's: " + what);
+  return CheckResult::violated(what, 1);
+}
+
 /// A node that waits for a reader who does not read, waits until it reads again. So whoever hears something half a stall
-/// late or later was made to wait; what the machine itself was late counts for nobody.
+/// late or later was made to wait, and so was who heard nothing at all, not even an answer to its pings, and gave up.
+/// What the machine itself was late counts for nobody.
 Answer others_undisturbed(const Evidence& evidence) {
   if (evidence.stall.length() == Nanos{}) return std::nullopt;
-  const Nanos bound = evidence.stall.length() / 2 + evidence.hiccup;
   const Sayings sayings(evidence);
   std::uint64_t examined = 0;
   Nanos worst{};
@@ -205,6 +225,9 @@ Answer others_undisturbed(const Evidence& evidence) {
     for (const auto& connection : connections_of(reader)) {
       for (std::size_t i = connection.first; i < connection.last; ++i) {
         const auto& heard = reader.heard[i];
+        if (heard.kind == Heard::Kind::lost && heard.silent &&
+            evidence.stall.contains(heard.at - evidence.silence))
+          return gave_up(evidence, reader, heard.at);
         const Saying* said = heard.kind == Heard::Kind::message ? sayings.find(heard) : nullptr;
         if (!said || said->said < connection.joined || !evidence.stall.contains(said->said) ||
             disturbed(evidence, said->said, heard.at))
@@ -212,7 +235,7 @@ Answer others_undisturbed(const Evidence& evidence) {
         ++examined;
         const Nanos took = heard.at - said->said;
         worst = std::max(worst, took);
-        if (took <= bound) continue;
+        if (took <= evidence.stall.length() / 2 + late(evidence, said->said, heard.at)) continue;
         if (!evidence.kernel_numbers_count)
           return CheckResult::inconclusive("a sanitizer's speed is not the node's: " + at(took));
         return CheckResult::violated(
@@ -328,7 +351,19 @@ Nanos return_bound(const Evidence& evidence, Nanos lost, Nanos joined) {
     away += std::max(Nanos{}, std::min(joined, fault.end) - std::max(lost, fault.begin));
   const auto tries = static_cast<std::int64_t>(evidence.nodes) + 1;
   return away + evidence.silence + tries * (evidence.join_limit + evidence.try_again) +
-         evidence.hiccup;
+         evidence.hiccup + waited_for_core(evidence, lost, joined);
+}
+
+Nanos waited_for_core(const Evidence& evidence, Nanos from, Nanos to) {
+  const auto& known = evidence.core_waits;
+  if (known.empty()) return {};
+  const auto earlier = [](Nanos time, const CoreWait& wait) { return time < wait.at; };
+  const auto later = [](const CoreWait& wait, Nanos time) { return wait.at < time; };
+  const auto after = std::upper_bound(known.begin(), known.end(), from, earlier);
+  const auto before_end = std::lower_bound(known.begin(), known.end(), to, later);
+  const Nanos begin = after == known.begin() ? Nanos{} : std::prev(after)->in_all;
+  const Nanos end = (before_end == known.end() ? std::prev(before_end) : before_end)->in_all;
+  return end - begin;
 }
 
 /// kMostWaiting and one message for each connection, and what is on its way through the node: a bunch read from Redis at

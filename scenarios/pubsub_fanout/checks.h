@@ -32,6 +32,7 @@ struct Heard {
   Kind kind = Kind::message;
   std::uint32_t room = 0, speaker = 0, number = 0;
   Position place = 0, last = 0;
+  bool silent = false;  // lost: it was given up, because nothing had come for the silence limit
   Nanos at{};
 };
 
@@ -51,6 +52,11 @@ struct NodeMemory {
                     0;  // resident: everybody has joined and nothing is said · at most since
   std::size_t connections = 0;
   std::uint64_t owed_bytes = 0;  // to readers there that did not read
+};
+
+/// How long threads had been ready to run and had no core, all told, when the kernel was asked.
+struct CoreWait {
+  Nanos at{}, in_all{};
 };
 
 /// Who is in the room, asked of a node until it was right or time was up, and that answer. No answer: nobody was told.
@@ -75,7 +81,9 @@ struct Evidence {
   std::size_t most_message_bytes = 0;
   Nanos silence{}, join_limit{}, try_again{};  // how the clients behave
   Nanos hiccup{};                              // by how much the machine was late at worst
-  bool cuts = true;                            // connections were cut: somebody must have lost one
+  // Of those that everything passes: the clients' thread, the nodes, Redis.
+  std::vector<CoreWait> core_waits;
+  bool cuts = true;                  // connections were cut: somebody must have lost one
   bool kernel_numbers_count = true;  // not in a build whose memory and speed are a sanitizer's
 };
 
@@ -88,6 +96,8 @@ struct Counts {
 };
 Counts count(const Evidence& evidence);
 
+/// How long those threads waited for a core in that time, at most: it is known only for when the kernel was asked.
+Nanos waited_for_core(const Evidence& evidence, Nanos from, Nanos to);
 /// The longest that a client may take to come back after its connection was lost.
 Nanos return_bound(const Evidence& evidence, Nanos lost, Nanos joined);
 /// What a node with so many connections may hold for them.

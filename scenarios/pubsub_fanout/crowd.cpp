@@ -51,7 +51,7 @@ void Guest::go() {
 void Guest::cut() {
   if (!client_ || gone_) return;
   client_->reset();
-  lose();
+  lose(false);
 }
 
 void Guest::on_message(WebSocketClient&, const Message& message) {
@@ -60,7 +60,7 @@ void Guest::on_message(WebSocketClient&, const Message& message) {
 }
 
 void Guest::on_closed(WebSocketClient&, std::uint16_t, std::string_view) {
-  lose();
+  lose(false);
 }
 
 /// Its connection is lost when nothing comes for so long, not even a pong; a try is given up when it takes too long.
@@ -71,18 +71,18 @@ void Guest::look_after() {
                               : now - since_ > square_.sizes.join_limit;
     if (late) {
       client_->reset();
-      return lose();
+      return lose(true);
     }
     if (client_->waiting_bytes() == 0) client_->send(Opcode::ping, "");
     look_after();
   });
 }
 
-void Guest::lose() {
+void Guest::lose(bool silent) {
   square_.commons.loop.cancel(timer_);
   if (gone_) return;
   const bool was_joined = std::exchange(joined_, false);
-  on_lost();
+  on_lost(silent);
   if (was_joined && !comes_back()) {
     gone_ = true;
     return;
@@ -164,9 +164,9 @@ void RoomReader::on_line(std::string_view payload) {
   record_.heard.push_back(heard);
 }
 
-void RoomReader::on_lost() {
+void RoomReader::on_lost(bool silent) {
   if (!record_.heard.empty() && record_.heard.back().kind != Heard::Kind::lost)
-    record_.heard.push_back({.kind = Heard::Kind::lost, .at = time()});
+    record_.heard.push_back({.kind = Heard::Kind::lost, .silent = silent, .at = time()});
 }
 
 RoomSpeaker::RoomSpeaker(Square& square, std::size_t node, std::uint32_t room,
@@ -204,7 +204,7 @@ void RoomSpeaker::on_line(std::string_view payload) {
                                               : Outcome::info;
 }
 
-void RoomSpeaker::on_lost() {
+void RoomSpeaker::on_lost(bool) {
   unanswered_.clear();  // they may have been heard, or may yet be
 }
 

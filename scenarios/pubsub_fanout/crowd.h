@@ -48,7 +48,7 @@ class Guest : public lab::net::WebSocketClient::Listener {
   }  // what does not, cannot tell that its node is silent
   virtual int receive_buffer() const { return 0; }
   virtual void on_line(std::string_view payload) = 0;
-  virtual void on_lost() = 0;
+  virtual void on_lost(bool silent) = 0;  // silent: nothing came any more, so it gave it up
   void has_joined() { joined_ = true; }
   void has_heard() { last_word_ = lab::now(); }
   Nanos time() const { return lab::now() - square_.zero; }
@@ -61,7 +61,7 @@ class Guest : public lab::net::WebSocketClient::Listener {
   void on_message(lab::net::WebSocketClient&, const lab::net::Message& message) override;
   void on_closed(lab::net::WebSocketClient&, std::uint16_t, std::string_view) override;
   void look_after();
-  void lose();
+  void lose(bool silent);
   void try_next();
 
   std::size_t node_;
@@ -90,7 +90,7 @@ class RoomReader : public Guest {
   bool comes_back() const override { return !record_.goes_away; }
   int receive_buffer() const override { return record_.stalls ? 64 * 1024 : 0; }
   void on_line(std::string_view payload) override;
-  void on_lost() override;
+  void on_lost(bool silent) override;
 
   bool listens() const override { return reading_; }
 
@@ -116,7 +116,7 @@ class RoomSpeaker : public Guest {
  private:
   std::string target() const override;
   void on_line(std::string_view payload) override;
-  void on_lost() override;
+  void on_lost(bool silent) override;
 
   const std::uint32_t room_, speaker_;
   const std::size_t bytes_;

@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "core/random.h"
 #include "core/stop.h"
+#include "core_waits.h"
 #include "crowd.h"
 #include "faults/plan.h"
 #include "harness/load.h"
@@ -32,6 +33,7 @@ class FaultRun {
         sizes_(setting.sizes),
         events_(events),
         random_(setting.plan.flags.seed),
+        redis_(setting.recipe.many_nodes ? setting.backends.redis->used().pid : 0),
         nodes_(setting, setting.recipe.many_nodes ? sizes_.nodes : 1, true),
         ports_(nodes_.ports()),
         square_{commons_, sizes_, ports_, now()} {}
@@ -41,6 +43,7 @@ class FaultRun {
     speak_and_break();
     fall_silent();
     ask_who_is_there();
+    core_waits_.look_now(time(), processes());
     part();
     return judge();
   }
@@ -64,7 +67,15 @@ class FaultRun {
 
   void turn() {
     if (nodes_.ready()) ports_ = nodes_.ports();
+    core_waits_.look(time(), processes());
     loop_.turn(5ms);
+  }
+
+  /// What everything passes, beside this thread.
+  std::vector<int> processes() {
+    auto processes = nodes_.processes();
+    if (redis_ != 0) processes.push_back(redis_);
+    return processes;
   }
 
   void phase(const char* name) {
@@ -349,6 +360,7 @@ class FaultRun {
     evidence_.cuts = fault_is(kCut) || node_goes();
     evidence_.kernel_numbers_count = setting_.plan.machine.sanitizers.empty();
     evidence_.hiccup = hiccups_.worst(square_.zero, now());
+    evidence_.core_waits = core_waits_.known();
     if (!loud()) evidence_.memory.clear();
     TrialReport report;
     report.checks = judge_all(checks(), evidence_);
@@ -420,6 +432,9 @@ class FaultRun {
   EventStream& events_;
   lab::Random random_;
   HiccupMeter hiccups_;
+  CoreWaits core_waits_;
+  const int
+      redis_;  // its process, where the variant needs it; one that is started again is not followed
   lab::net::EventLoop loop_;
   lab::net::ClientCommons commons_{loop_};
   Nodes nodes_;

@@ -6,6 +6,7 @@
 #include "checks.h"
 #include "net/server_process.h"
 #include "speed.h"
+#include "variants/blocking_send.h"
 #include "variants/direct_loop.h"
 #include "variants/redis_pubsub.h"
 #include "variants/redis_streams_resume.h"
@@ -39,6 +40,14 @@ std::vector<lab::harness::Variant> variants() {
       {"direct_loop", keeps_everything(),
        "naive: one node, one loop, a frame for each, and all that a socket does not take is kept",
        source("direct_loop"), "listener->write"},
+      {"blocking_send",
+       // While it waits nothing is acknowledged, so that little is owed; its clients leave, and come back when they can.
+       Promise::must_break("others-undisturbed", kStalls)
+           .silent_on("bounded-memory", kStalls)
+           .silent_on("back-in-time", kStalls)
+           .silent_on("resume"),
+       "nothing is kept: each frame is sent until it is gone, and all wait for who does not read",
+       source("blocking_send"), "write_blocking"},
       {"shared_payload", keeps_everything(),
        "one frame for all, one write for all that waits; still keeps everything",
        source("shared_payload"), "listener->queue"},
@@ -71,6 +80,7 @@ std::unique_ptr<ChatNode> make(NodeTools tools) {
 std::vector<Recipe> recipes() {
   std::vector<Recipe> recipes{
       {"direct_loop", make<DirectLoop>},
+      {"blocking_send", make<BlockingSend>},
       {"shared_payload", make<SharedPayload>},
       {"slow_consumer_bounded", make<SlowConsumerBounded>},
       {"redis_pubsub", make<RedisPubsub>, true},

@@ -29,6 +29,9 @@ class Connected : public Member {
   void queue(SharedFrames frames) override {
     if (peer_) peer_->queue(std::move(frames));
   }
+  void write_blocking(std::string_view frames) override {
+    if (peer_) peer_->write_blocking(frames);
+  }
   std::size_t waiting_bytes() const override { return peer_ ? peer_->waiting_bytes() : 0; }
   void send_away(std::string_view why) override {
     if (peer_) peer_->close(lab::net::close_code::try_again_later, why);

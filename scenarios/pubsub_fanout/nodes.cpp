@@ -46,6 +46,14 @@ std::vector<int> Nodes::ports() const {
   return ports;
 }
 
+std::vector<int> Nodes::processes() const {
+  std::vector<int> processes;
+  for (const auto& node : nodes_) {
+    if (node) processes.push_back(node->pid());
+  }
+  return processes;
+}
+
 void Nodes::kill(std::size_t node) {
   if (nodes_[node]) nodes_[node]->kill();
 }

@@ -23,6 +23,7 @@ class Nodes {
 
   std::size_t count() const { return nodes_.size(); }
   std::vector<int> ports() const;
+  std::vector<int> processes() const;  // of those that have one
   std::string name(std::size_t node) const;
   lab::net::ServerProcess& process(std::size_t node) { return *nodes_[node]; }
 

@@ -23,6 +23,11 @@ bool take(const char*& at, std::uint64_t& value, int digits) {
   return *at++ == ' ';
 }
 
+/// When the stalled reader reads again: who was kept waiting for it has something to hear, too.
+Nanos afterwards(Nanos load) {
+  return std::min<Nanos>(load / 4, 300ms);
+}
+
 }  // namespace
 
 std::string to_text(const Stamp& stamp, std::size_t bytes) {
@@ -49,11 +54,14 @@ std::optional<Stamp> stamp_of(std::string_view text) {
 
 lab::harness::Timing timing(const lab::harness::Flags& flags) {
   lab::harness::Timing timing;
-  const Nanos load = flags.duration.value_or(flags.quick ? 1200ms : 3000ms);
-  timing.warm_up = load / 8;
-  timing.steady = load / 8;
-  timing.fault = load / 2;
-  timing.recovery = load / 4;
+  // While Redis is away nothing is acknowledged, and the stalled reader has to be owed enough all the same.
+  const Nanos quick = flags.fault == kRedisKill ? 1800ms : 1500ms;
+  const Nanos load = flags.duration.value_or(flags.quick ? quick : 3300ms);
+  const Nanos loud = load - afterwards(load);
+  timing.warm_up = loud / 8;
+  timing.steady = loud / 8;
+  timing.fault = loud / 2;
+  timing.recovery = load - timing.warm_up - timing.steady - timing.fault;
   timing.round = flags.quick ? 80ms : 400ms;
   timing.rounds = flags.quick ? 3 : 9;
   return timing;
@@ -65,7 +73,7 @@ Sizes choose_sizes(const lab::harness::RunPlan& plan) {
   sizes.nodes = quick ? 2 : 4;
   sizes.says_every = 3ms;
   sizes.loud_every = 1ms;
-  sizes.loud_for = std::min<Nanos>(plan.timing.load(), 1500ms);
+  sizes.loud_for = std::min<Nanos>(plan.timing.load() - afterwards(plan.timing.load()), 1500ms);
   sizes.cuts = static_cast<std::size_t>(plan.flags.kills.value_or(quick ? 4 : 12));
   sizes.silence = 400ms;
   sizes.join_limit = 400ms;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -175,6 +176,8 @@ TEST(WaitedForCore, CountsWhatAnotherThreadTakes) {
   sched_setaffinity(0, sizeof before, &before);
   const Nanos own = waited_for_core();
   std::jthread([own] { EXPECT_NE(waited_for_core(), own) << "each has a count of its own"; });
+  EXPECT_GE(waited_for_core(::getpid()), 5ms) << "the first thread's, this one's";
+  EXPECT_FALSE(waited_for_core(0)) << "nobody is process 0";
 }
 
 TEST(History, AppendMovesTimesToItsOwnZeroAndNumbersClientsOn) {

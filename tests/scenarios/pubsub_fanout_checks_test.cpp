@@ -242,6 +242,39 @@ TEST(PubsubFanoutChecks, OthersUndisturbed) {
   EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::inconclusive);
 }
 
+TEST(PubsubFanoutChecks, WhoGivesUpASilentNodeWasDisturbed) {
+  Evidence evidence = ten_sayings();
+  evidence.stall = {100ms, 1600ms};
+  Reader gives_up = hears({0, 1, 2});
+  gives_up.heard.back() = lost(600ms);
+  evidence.readers = {gives_up};
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::holds) << "it was cut";
+  evidence.readers[0].heard.back().silent = true;
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::violated);
+  EXPECT_THAT(judge("others-undisturbed", evidence)->witness, HasSubstr("gave its connection up"));
+  evidence.faults = {{590ms, 610ms}};
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::violated) << "no fault does that";
+  evidence.hiccup = 300ms;
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::inconclusive);
+  evidence.hiccup = 5ms;
+  evidence.core_waits = {{0ms, 0ms}, {150ms, 10ms}, {550ms, 305ms}, {650ms, 306ms}};
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::inconclusive);
+  evidence.stall = {100ms, 190ms};
+  evidence.hiccup = 100ms;
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::holds) << "the stall was over";
+}
+
+TEST(PubsubFanoutChecks, WaitsForACoreAreKnownForWhenTheKernelWasAsked) {
+  Evidence evidence;
+  EXPECT_EQ(waited_for_core(evidence, 10ms, 20ms), 0ms);
+  evidence.core_waits = {{10ms, 1ms}, {20ms, 3ms}, {30ms, 8ms}};
+  EXPECT_EQ(waited_for_core(evidence, 10ms, 20ms), 2ms);
+  EXPECT_EQ(waited_for_core(evidence, 15ms, 16ms), 2ms);
+  EXPECT_EQ(waited_for_core(evidence, 19ms, 21ms), 7ms);
+  EXPECT_EQ(waited_for_core(evidence, 0ms, 100ms), 8ms);
+  EXPECT_EQ(waited_for_core(evidence, 40ms, 50ms), 0ms);
+}
+
 TEST(PubsubFanoutChecks, BackInTime) {
   Evidence evidence = ten_sayings();
   evidence.readers = {cut_after_2_and_back({joined(150ms)})};
@@ -253,6 +286,10 @@ TEST(PubsubFanoutChecks, BackInTime) {
   evidence.faults = {{100ms, 130ms}};
   EXPECT_EQ(verdict("back-in-time", evidence), Verdict::holds)
       << "the node was away for 5 ms of it";
+  evidence.faults.clear();
+  evidence.core_waits = {{0ms, 3ms}, {2s, 5ms}};
+  EXPECT_EQ(return_bound(evidence, 125ms, 150ms), 1667ms) << "2 ms without a core";
+  EXPECT_EQ(verdict("back-in-time", evidence), Verdict::holds);
   Reader stranded = hears({0, 1});
   stranded.heard.back() = lost(300ms);
   evidence.readers = {stranded};

@@ -43,7 +43,7 @@ class Client : public Member {
     });
   }
   void queue(SharedFrames frames) override { write(*frames); }
-  void write_blocking(std::string_view frames) { write(frames); }
+  void write_blocking(std::string_view frames) override { write(frames); }
   std::size_t waiting_bytes() const override { return 0; }
   void send_away(std::string_view) override {}
 

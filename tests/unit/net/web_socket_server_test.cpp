@@ -19,7 +19,10 @@ namespace {
 class Echo : public WebSocketHandler {
  public:
   int on_request(std::string_view target) override { return target == "/ws-echo" ? 101 : 404; }
-  void on_open(WebSocketPeer&) override { ++opened; }
+  void on_open(WebSocketPeer& peer) override {
+    ++opened;
+    last = &peer;
+  }
   void on_message(WebSocketPeer& peer, const Message& message) override {
     peer.queue(std::make_shared<std::string>(to_frame(message.opcode, message.payload)));
     most_waiting = std::max(most_waiting, peer.waiting_bytes());
@@ -27,6 +30,7 @@ class Echo : public WebSocketHandler {
   void on_close(WebSocketPeer&, std::uint16_t code) override { closed.push_back(code); }
 
   int opened = 0;
+  WebSocketPeer* last = nullptr;
   std::size_t most_waiting = 0;
   std::vector<std::uint16_t> closed;
 };
@@ -144,6 +148,32 @@ TEST_F(WebSocketServerTest, WhoDoesNotReadGetsEverythingLater) {
   const std::string message = masked(Opcode::binary, std::string(60'000, 'x'));
   for (int i = 0; i < 300; ++i) client->send_raw(message);
   ASSERT_TRUE(until([&] { return script.messages.size() == 300; }));
+}
+
+/// The reader is a thread of its own, or nobody would ever read.
+TEST_F(WebSocketServerTest, ABlockingWriteReturnsWhenAllHasBeenTaken) {
+  const int reader = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(connect_to_loopback(reader, server_.port()), 0);
+  const std::string request =
+      "GET /ws-echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  ASSERT_EQ(::send(reader, request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  ASSERT_TRUE(until([&] { return echo_.last != nullptr; }));
+  constexpr std::size_t kMuch = 32 * 1024 * 1024;  // more than the kernel's buffers
+  std::size_t got = 0;
+  std::jthread reads([&] {
+    std::vector<char> buffer(256 * 1024);
+    for (ssize_t more = 0; (more = ::recv(reader, buffer.data(), buffer.size(), 0)) > 0;)
+      got += static_cast<std::size_t>(more);
+  });
+  echo_.last->write_blocking(std::string(kMuch, 'x'));
+  EXPECT_EQ(echo_.last->waiting_bytes(), 0u);
+  echo_.last->close(1000, "");
+  ASSERT_TRUE(until([&] { return server_.connections() == 0; }));  // it does not answer the close
+  reads.join();
+  EXPECT_GT(got, kMuch);
+  ::close(reader);
 }
 
 TEST_F(WebSocketServerTest, PongsThatNobodyReadsEndTheConnection) {
