@@ -25,7 +25,7 @@ struct Work {
   const char* metric;
   bool enqueue, drain;
 };
-// In this order: what the first one puts in, the second takes out.
+// In this order, as in a variant's round: what the first one puts in, the second takes out, and the third finds done.
 constexpr Work kOnlyEnqueue{"enqueue", "enqueued_per_second", true, false},
     kOnlyDrain{"drain", "drained_per_second", false, true},
     kBoth{"both", "both_per_second", true, true};
@@ -46,15 +46,16 @@ void keep(std::vector<Limit>& limits, const std::string& what, const Work& work,
 /// that is theirs alone: so it is known beforehand which jobs each claim gets. Each completes what the one before it got.
 class Requests {
  public:
-  static Requests of_producer(const std::string& queue, std::size_t jobs) {
-    Requests requests(queue);
+  static Requests of_producer(const std::string& queue, std::size_t known, std::size_t jobs) {
+    Requests requests(queue, known);
     for (std::size_t first = 0; first < jobs; first += kBatch) requests.enqueue(first);
     return requests;
   }
 
   /// `behind`: a step after the producer, whose answer is there by then.
-  static Requests of_worker(const std::string& queue, std::size_t jobs, bool behind) {
-    Requests requests(queue);
+  static Requests of_worker(const std::string& queue, std::size_t known, std::size_t jobs,
+                            bool behind) {
+    Requests requests(queue, known);
     if (behind) requests.bytes_.emplace_back();
     for (std::size_t first = 0; first < jobs; first += kBatch) requests.turn(first, kBatch);
     requests.turn(jobs, 0);
@@ -72,25 +73,24 @@ class Requests {
   }
 
  private:
-  explicit Requests(const std::string& queue) : key_("{queue:" + queue + "}") {}
+  /// `known`: so many jobs the queue has had; these are others.
+  Requests(const std::string& queue, std::size_t known)
+      : key_("{queue:" + queue + "}"), known_(known) {}
 
-  static std::string id(std::size_t job) {
-    return Job{.number = static_cast<std::int64_t>(job)}.id();
-  }
+  Job job(std::size_t i) const { return {.number = static_cast<std::int64_t>(known_ + i)}; }
 
   void enqueue(std::size_t first) {
     std::vector<std::string> words;
-    for (std::size_t i = first; i < first + kBatch; ++i) {
-      const Job job{.number = static_cast<std::int64_t>(i)};
-      words.insert(words.end(), {job.id(), "-" + encode(job)});
-    }
+    for (std::size_t i = first; i < first + kBatch; ++i)
+      words.insert(words.end(), {job(i).id(), "-" + encode(job(i))});
     add(scripts().enqueue, words);
   }
 
   void turn(std::size_t first, std::size_t most) {
     const std::size_t done = first == 0 ? 0 : kBatch;
     std::vector<std::string> words{"10000000", std::to_string(done)};
-    for (std::size_t i = first - done; i < first; ++i) words.insert(words.end(), {id(i), "1"});
+    for (std::size_t i = first - done; i < first; ++i)
+      words.insert(words.end(), {job(i).id(), "1"});
     words.insert(words.end(), {"limit", std::to_string(most), "60000"});
     add(scripts().turn, words);
   }
@@ -102,6 +102,7 @@ class Requests {
   }
 
   std::string key_;
+  std::size_t known_;
   std::vector<std::string> bytes_;
 };
 
@@ -119,10 +120,11 @@ std::vector<Lane> open_lanes(const lab::infra::RedisAddress& address, std::size_
                              const Work& work, const lab::infra::Deadline& deadline) {
   std::vector<Lane> lanes;
   const std::size_t share = jobs / kThreads;
+  const std::size_t known = work.enqueue && work.drain ? share : 0;
   for (std::size_t i = 0; work.enqueue && i < kThreads; ++i)
-    lanes.push_back({{}, Requests::of_producer(queue_of(i), share)});
+    lanes.push_back({{}, Requests::of_producer(queue_of(i), known, share)});
   for (std::size_t i = 0; work.drain && i < kThreads; ++i)
-    lanes.push_back({{}, Requests::of_worker(queue_of(i), share, work.enqueue)});
+    lanes.push_back({{}, Requests::of_worker(queue_of(i), known, share, work.enqueue)});
   for (auto& lane : lanes) {
     auto connection = lab::infra::RedisConnection::open(address, deadline);
     if (!connection) return {};
@@ -170,10 +172,11 @@ void measure_redis(const RunPlan& plan, lab::backends::RedisBackend& backend,
   for (const auto* script : {&Requests::scripts().enqueue, &Requests::scripts().turn})
     (void)redis->command({"SCRIPT", "LOAD", script->source()});
   const std::size_t jobs = jobs_in_round(plan, Store::leases);
+  (void)redis->command({"FLUSHDB"});  // the ids are the same in each round
   for (const auto& work : {kOnlyEnqueue, kOnlyDrain, kBoth}) {
-    if (work.enqueue) (void)redis->command({"FLUSHDB"});  // the ids are the same again
+    const std::size_t before = jobs_done(*redis);
     const double rate = jobs_per_second(*address, jobs, work);
-    if (!work.drain || jobs_done(*redis) == jobs)
+    if (!work.drain || jobs_done(*redis) == before + jobs)
       keep(limits, "Redis, the queue's Lua scripts alone", work, {}, rate);
   }
   (void)redis->command({"FLUSHDB"});
