@@ -23,14 +23,14 @@ std::unique_ptr<Pool> make(PoolSize size) {
 
 const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> all{
-      {"inline", make<InlineCall>},
+      {.variant = "inline", .make = make<InlineCall>, .has_workers = false},
       {"thread_per_task", make<ThreadPerTask>},
       {"wait_without_predicate", make<WaitWithoutPredicate>},
       {"mutex_queue_pool", make<MutexQueuePool>},
       {"nested_wait", make<NestedWait>},
       {"asio_thread_pool", make<AsioThreadPool>},
-      {"tbb_arena", make<TbbArena>, false},
-      {"tbb_flow", make<TbbFlow>, false},
+      {.variant = "tbb_arena", .make = make<TbbArena>, .instrumented = false},
+      {.variant = "tbb_flow", .make = make<TbbFlow>, .instrumented = false},
       {"stealing_pool", make<StealingPool>},
   };
   return all;

@@ -14,6 +14,7 @@ struct Recipe {
   std::string variant;
   std::function<std::unique_ptr<Pool>(PoolSize)> make;
   bool instrumented = true;  // false: a library that ThreadSanitizer cannot see into
+  bool has_workers = true;   // false: a task runs on the thread of who submits it
 };
 
 /// In the order of the essay.

@@ -32,6 +32,7 @@ class Play {
   Play(const Orders& orders, const Recipe& recipe,
        const std::function<void(const ScriptEvidence&)>& on_stuck)
       : orders_(orders),
+        may_hold_(recipe.has_workers),
         pool_(recipe.make(orders.size)),
         dog_(log_, {.patience = orders.patience,
                     .bell = [this] { (void)pool_->submit(Task([] {}, [](std::exception_ptr) {})); },
@@ -154,7 +155,7 @@ class Play {
     const auto door = std::make_shared<std::latch>(1);
     for (std::size_t i = 0; i < 2 * (orders_.size.queue_limit + orders_.size.workers); ++i) {
       log_.submit(*pool_, [this, door] {
-        if (may_hold()) door->wait();
+        if (may_hold_) door->wait();
       });
     }
     door->count_down();
@@ -169,12 +170,12 @@ class Play {
     const auto door = std::make_shared<std::latch>(1);
     for (std::size_t i = 0; i < orders_.size.workers; ++i)
       log_.submit(*pool_, [this, door] {
-        if (may_hold()) door->wait();
+        if (may_hold_) door->wait();
       });
     const std::size_t others = orders_.size.queue_limit - orders_.size.workers - 1;
     const auto all_others = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(others));
     log_.submit(*pool_, [this, all_others] {
-      if (may_hold()) all_others->wait();
+      if (may_hold_) all_others->wait();
     });
     for (std::size_t i = 0; i < others; ++i)
       log_.submit(*pool_, [all_others] { all_others->count_down(); });
@@ -199,7 +200,7 @@ class Play {
         for (std::size_t task = 0; task < kAtMost * orders_.closing_tasks && !closed; ++task) {
           if (task == orders_.closing_tasks) busy.count_down();
           log_.submit(*pool_, [this, closing, steps = random.below(50'000)] {
-            if (may_hold()) closing->wait();
+            if (may_hold_) closing->wait();
             compute(steps);
           });
         }
@@ -213,10 +214,9 @@ class Play {
   void close_drain() { close_amid_load(Shutdown::drain); }
   void close_give_back() { close_amid_load(Shutdown::give_back); }
 
-  /// Without a pool a task that waits for somebody would wait on the thread of that very somebody.
-  bool may_hold() const { return orders_.variant != "inline"; }
-
   const Orders& orders_;
+  /// May a task wait for somebody? Without workers it would wait on the thread of that very somebody.
+  const bool may_hold_;
   TaskLog log_{lab::now()};
   std::unique_ptr<Pool> pool_;
   ScriptEvidence evidence_;
