@@ -35,7 +35,7 @@ std::vector<char> deflate_block(std::span<const char> bytes) {
   stream.next_out = reinterpret_cast<Bytef*>(out.data());
   stream.avail_out = static_cast<uInt>(out.size());
   const int done = ::deflate(&stream, Z_SYNC_FLUSH);
-  out.resize(out.size() - stream.avail_out);
+  out.resize(stream.total_out);
   ::deflateEnd(&stream);
   if (done != Z_OK || stream.avail_in != 0) throw lab::Failure("zlib did not deflate a block");
   return out;
