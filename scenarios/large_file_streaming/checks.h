@@ -18,8 +18,10 @@ namespace large_file_streaming {
 struct Transfer {
   std::uint64_t size = 0;
   bool gzip = false;
-  std::string sha256;    // of the file at its origin
-  std::string received;  // of what came; uploads: of the file that is there
+  std::uint64_t same =
+      0;              // bytes, from the first on, that were the file's; uploads: that are in it
+  bool right = true;  // and there were no others
+  bool coded_as_asked = true;
   Ending ending = Ending::complete;
   int status = 200;
 };

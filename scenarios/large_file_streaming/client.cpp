@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -56,7 +57,7 @@ std::string Answer::header(std::string_view wanted) const {
 }
 
 Client::Client(int port, Options options)
-    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), options_(options) {
   const int socket = socket_.descriptor();
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(options.limit).count();
   const timeval time{us / 1'000'000, us % 1'000'000};
@@ -111,6 +112,7 @@ Answer Client::receive(const Sink& sink, bool head_only) {
   if (!take()) return answer;
   if (length && !head_only && *length > answer.bytes) {  // the rest needs no parser
     drain(answer, *length - answer.bytes, sink);
+    wake_for(1);
     return answer;
   }
   while (!reader.body_complete()) {
@@ -127,11 +129,13 @@ Answer Client::receive(const Sink& sink, bool head_only) {
 void Client::drain(Answer& answer, std::uint64_t left, const Sink& sink) {
   auto& buffer = piece_buffer();
   while (left > 0) {
+    const bool waits = wait_for(std::min<std::uint64_t>(options_.at_once, left));
     const std::size_t most = std::min<std::uint64_t>(left, sink ? buffer.size() : 1 << 30);
     // TCP throws away what is received with MSG_TRUNC, without a copy.
+    const auto into =
+        sink ? std::span(buffer).first(most) : std::span(static_cast<char*>(nullptr), most);
     const ssize_t got =
-        sink ? receive_piece(socket(), std::span(buffer).first(most), 0)
-             : receive_piece(socket(), {static_cast<char*>(nullptr), most}, MSG_TRUNC);
+        receive_piece(socket(), into, (sink ? 0 : MSG_TRUNC) | (waits ? MSG_DONTWAIT : 0));
     if (got <= 0) {
       answer.ending = ending_of(got);
       return;
@@ -142,6 +146,23 @@ void Client::drain(Answer& answer, std::uint64_t left, const Sink& sink) {
     if (sink && !sink(std::span<const char>(buffer).first(count))) return;
   }
   answer.ending = Ending::complete;
+}
+
+void Client::wake_for(std::size_t bytes) {
+  if (bytes == woken_for_) return;
+  const int count = static_cast<int>(woken_for_ = bytes);
+  ::setsockopt(socket(), SOL_SOCKET, SO_RCVLOWAT, &count, sizeof count);
+}
+
+/// With poll(): a recv() that found less would take that, and then wait for as much again, which may never come.
+bool Client::wait_for(std::size_t bytes) {
+  if (options_.at_once <= 1) return false;
+  wake_for(bytes);
+  pollfd waiting{socket(), POLLIN, 0};
+  const auto limit_ms = options_.limit / std::chrono::milliseconds(1);
+  while (::poll(&waiting, 1, static_cast<int>(limit_ms)) < 0 && errno == EINTR) {
+  }
+  return true;
 }
 
 std::size_t Client::receive_some(std::span<char> bytes) {

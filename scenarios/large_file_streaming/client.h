@@ -39,6 +39,9 @@ class Client {
   struct Options {
     Nanos limit = std::chrono::seconds(10);  // for each wait
     int receive_buffer = 0;                  // SO_RCVBUF; 0: the kernel's choice
+    /// Of a body whose length is known, it is woken only when so much has come (SO_RCVLOWAT): one that wakes for each packet
+    /// costs the server more than the bytes do.
+    std::size_t at_once = 1;
   };
   /// Throws Failure when nobody listens there.
   explicit Client(int port) : Client(port, Options{}) {}
@@ -59,8 +62,12 @@ class Client {
 
  private:
   void drain(Answer& answer, std::uint64_t left, const Sink& sink);
+  void wake_for(std::size_t bytes);
+  bool wait_for(std::size_t bytes);  // false: it is recv() that is to wait
 
   File socket_;
+  Options options_;
+  std::size_t woken_for_ = 1;
 };
 
 /// SHA-256, in pieces.

@@ -50,8 +50,8 @@ class FaultRun {
     if (evidence_.step == Step::download) step("ranges and conditions", [this] { ask(); });
     if (evidence_.rough && evidence_.step != Step::root) {
       step("absent clients", [this] { be_absent(); });
-      step("aborts", [this] { abort(); });
       if (evidence_.step == Step::download) step("shrinking files", [this] { shrink(); });
+      step("aborts", [this] { abort(); });  // who leaks may have nothing left for anything else
       if (evidence_.step == Step::upload) step("kills", [this] { kill_all(); });
     }
     evidence_.hiccup = hiccups.worst(began, now());
@@ -91,14 +91,19 @@ class FaultRun {
     guard("the memory limit is in force",
           !evidence_.limit_bytes || in_force.rlim_cur == *evidence_.limit_bytes,
           fmt::format("{} bytes", in_force.rlim_cur));
-    for (int i = 0; i < 3; ++i) (void)move(setting_.sizes.small, nullptr);  // pages of the program
-    for (const std::uint64_t size : memory_sizes()) {
+    const Sizes& sizes = setting_.sizes;
+    for (int i = 0; i < 3; ++i) (void)move(sizes.small, gzip(), nullptr);  // pages of the program
+    // Compressed, the large one would take minutes on some machines: it comes as it is, after a smaller one.
+    std::vector<std::uint64_t> all{sizes.small, sizes.medium, sizes.large};
+    if (gzip() && sizes.gzip > sizes.medium) all.insert(all.end() - 1, sizes.gzip);
+    for (const std::uint64_t size : all) {
       MemorySample sample{.size = size};
-      const Transfer transfer = move(size, &sample);
+      const bool plain = &size == &all.back();
+      const Transfer transfer = move(size, gzip() && !plain, &sample);
       const auto usage = server_->usage();
       if (usage) sample.peak_bytes = usage->peak_resident_bytes;
       sample.done = transfer.ending == Ending::complete && transfer.status / 100 == 2;
-      if (size > kMiddle)
+      if (size > sizes.medium)
         evidence_.large.push_back(transfer);
       else
         evidence_.transfers.push_back(transfer);
@@ -108,14 +113,7 @@ class FaultRun {
     }
   }
 
-  std::vector<std::uint64_t> memory_sizes() const {
-    std::vector<std::uint64_t> sizes{setting_.sizes.small, kMiddle};
-    if (setting_.sizes.medium > kMiddle) sizes.push_back(setting_.sizes.medium);
-    sizes.push_back(setting_.sizes.large);
-    return sizes;
-  }
-
-  Transfer move(std::uint64_t size, MemorySample* sample) {
+  Transfer move(std::uint64_t size, bool compressed, MemorySample* sample) {
     const auto look = [&] {
       if (!sample) return;
       const MemorySplit split = memory_of(server_->pid());
@@ -127,8 +125,7 @@ class FaultRun {
       fs::remove(setting_.root / "large-upload.bin");
       return moved;
     }
-    return download(server_->port(), sparse_name(size), size, setting_.digests.at(size), gzip(),
-                    look);
+    return download(server_->port(), setting_.root / sparse_name(size), compressed, look);
   }
 
   void transfer_awkward_sizes() {
@@ -138,12 +135,10 @@ class FaultRun {
         evidence_.transfers.push_back(upload(server().port(), setting_.root, name, 4, size));
         continue;
       }
-      const std::string bytes = content(4, size);
-      make_file(setting_.root / name, bytes);
-      evidence_.transfers.push_back(download(server().port(), name, size, sha256_of(bytes), false));
-      if (gzip())
-        evidence_.transfers.push_back(
-            download(server().port(), name, size, sha256_of(bytes), true));
+      const fs::path file = setting_.root / name;
+      make_file(file, content(4, size));
+      evidence_.transfers.push_back(download(server().port(), file, false));
+      if (gzip()) evidence_.transfers.push_back(download(server().port(), file, true));
     }
   }
 
@@ -164,23 +159,26 @@ class FaultRun {
     const std::string name = sparse_name(setting_.sizes.large);
     std::unique_ptr<SlowReader> slow;
     if (!uploads()) {
-      const std::string bytes = content(7, setting_.sizes.shrinking);
-      make_file(setting_.root / kSolid, bytes);
-      slow = std::make_unique<SlowReader>(running.port(), kSolid, bytes.size(), sha256_of(bytes));
+      const fs::path file = setting_.root / kSolid;
+      make_file(file, content(7, setting_.sizes.shrinking));
+      slow = std::make_unique<SlowReader>(running.port(), file);
     }
     // read_all would need all of it in memory, for each: the absent are not what it dies of.
     const std::string wanted = uploads() ? name : kSolid;
-    for (const bool gone : {false, true})
+    for (const bool gone : {false, true}) {
       evidence_.absent.push_back(
           stop_in_the_middle(running, wanted, uploads(), setting_.sizes.stalled, gone));
+      if (!evidence_.absent.back().freed) break;  // what is held already would hide the rest
+    }
     if (slow) evidence_.slow_reader = slow->finish();
   }
 
   void abort() {
     constexpr const char* kAborted = "aborted.bin";
     make_sparse(setting_.root / kAborted, 1, 6 * kMiB);  // more than sockets hold
-    evidence_.aborts =
-        abort_many(server(), setting_.root, kAborted, uploads(), setting_.sizes.aborts);
+    const Sizes& sizes = setting_.sizes;
+    evidence_.aborts = abort_many(server(), setting_.root, kAborted, uploads(),
+                                  uploads() ? sizes.aborted_uploads() : sizes.aborts);
   }
 
   void shrink() {

@@ -2,7 +2,6 @@
 // One variant's fault run: a server under a memory limit is asked for everything that the checks want to know.
 
 #include <filesystem>
-#include <map>
 #include <string>
 
 #include "checks.h"
@@ -18,14 +17,9 @@ struct Setting {
   Sizes sizes;
   std::filesystem::path root;  // the folder that is served
   const std::string& canary;   // what the files around it hold
-  /// The sparse files that all variants send: by size, with their SHA-256.
-  const std::map<std::uint64_t, std::string>& digests;
 };
 
-/// A size between: it shows growth, and fits under the limit even as a whole.
-inline constexpr std::uint64_t kMiddle = 64 * kMiB;
-
-/// The name of the file of that size below /files/.
+/// The name of the sparse file of that size below /files/; all variants send these.
 std::string sparse_name(std::uint64_t size);
 
 /// As much as sanitizers leave of it: they need more address space than the limit has.

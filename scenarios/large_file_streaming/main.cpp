@@ -13,6 +13,7 @@
 #include "variants/prefix_check.h"
 #include "variants/read_all.h"
 #include "variants/sendfile.h"
+#include "variants/splice_early_return.h"
 #include "variants/stream_to_temp.h"
 #include "variants/tbb_pipeline.h"
 #include "world.h"
@@ -42,6 +43,10 @@ std::vector<lab::harness::Variant> variants() {
        "the file is memory, a window at a time", source("mmap_write"), "may be fatal"},
       {"sendfile", Promise::must_hold(), "the kernel moves the bytes; no buffer, no copy",
        source("sendfile"), "::sendfile"},
+      {"splice_early_return",
+       Promise::must_break("aborts-leak-nothing", {kRough}).also_breaks("absent-freed", {kRough}),
+       "the same through a pipe; whoever goes away leaves it open", source("splice_early_return"),
+       "and the pipe?"},
       {"async_chunked", Promise::must_hold(),
        "the same loop as a coroutine: one thread for all connections", source("async_chunked"),
        "co_await"},
@@ -99,6 +104,7 @@ std::vector<Recipe> recipes() {
           download<ChunkedCopy>("chunked_copy"),
           download<MmapWrite>("mmap_write"),
           download<Sendfile>("sendfile"),
+          download<SpliceEarlyReturn>("splice_early_return"),
           asynchronous,
           pipeline,
           buffer_all,

@@ -15,11 +15,27 @@ struct MemorySplit {
 };
 MemorySplit memory_of(pid_t process);
 
-/// One download, hashed. `at_times` is called now and then while bytes come.
-Transfer download(int port, const std::string& name, std::uint64_t size, const std::string& sha256,
-                  bool gzip, const std::function<void()>& at_times = {});
+/// Compares what comes with a file, from its first byte on.
+class Comparison {
+ public:
+  /// Throws Failure when it cannot be read.
+  explicit Comparison(const std::filesystem::path& file);
+  void take(std::span<const char> bytes);
+  /// What it says of a transfer.
+  void tell(Transfer& transfer) const;
 
-/// One upload of content(version, size), sent as it is made.
+ private:
+  File file_;
+  std::uint64_t same_ = 0;
+  bool right_ = true;
+  std::vector<char> wanted_;
+};
+
+/// One download of a file at the top of the root, compared with it. `at_times` is called now and then while bytes come.
+Transfer download(int port, const std::filesystem::path& file, bool gzip,
+                  const std::function<void()>& at_times = {});
+
+/// One upload of content(version, size), sent as it is made; then the file is compared.
 Transfer upload(int port, const std::filesystem::path& root, const std::string& name,
                 std::uint64_t version, std::uint64_t size,
                 const std::function<void()>& at_times = {});
@@ -42,7 +58,7 @@ Aborts abort_many(lab::net::ServerProcess& server, const std::filesystem::path& 
 /// Reads at a walking pace until it is told to hurry. For a thread of its own.
 class SlowReader {
  public:
-  SlowReader(int port, std::string name, std::uint64_t size, std::string sha256);
+  SlowReader(int port, const std::filesystem::path& file);
   ~SlowReader();
   Transfer finish();
 

@@ -17,11 +17,17 @@ using lab::now;
 using lab::net::ServerProcess;
 using namespace std::chrono_literals;
 
-constexpr Nanos kWaitForFreed = 3 * kFreedWithin;
+// After clients that went away. What has not changed for that long, does not change any more: who notices a reset, needs no
+// time to close.
+constexpr Nanos kSettled = 1s, kLongest = 3s;
 constexpr std::uint64_t kUploadSize = kMiB;
 
 struct Held {
   std::size_t descriptors = 0, threads = 0;
+  bool within(const Held& other) const {
+    return descriptors <= other.descriptors && threads <= other.threads;
+  }
+  bool operator==(const Held&) const = default;
 };
 
 Held held_by(const ServerProcess& server) {
@@ -48,11 +54,17 @@ Held at_rest(const ServerProcess& server) {
   return least;
 }
 
-bool back_to(const ServerProcess& server, const Held& before, Held& after) {
-  return eventually(kWaitForFreed, [&] {
-    after = held_by(server);
-    return after.descriptors <= before.descriptors && after.threads <= before.threads;
+/// What it holds when that is no more than before, or does not change any more.
+Held settled(const ServerProcess& server, const Held& before) {
+  Held held = held_by(server);
+  Instant since = now();
+  eventually(kLongest, [&] {
+    const Held next = held_by(server);
+    if (next != held) since = now();
+    held = next;
+    return held.within(before) || now() - since > kSettled;
   });
+  return held;
 }
 
 /// Asks for a large file, or sends the first part of one, and goes no further.
@@ -94,8 +106,8 @@ Absent stop_in_the_middle(ServerProcess& server, const std::string& name, bool u
     stopped = now();
     for (auto& client : all) client->reset();
   }
-  Held after;
-  if (back_to(server, before, after)) absent.freed = now() - stopped;
+  if (eventually(kFreedWatched - (now() - stopped), [&] { return held_by(server).within(before); }))
+    absent.freed = now() - stopped;
   return absent;
 }
 
@@ -104,8 +116,7 @@ Aborts abort_many(ServerProcess& server, const fs::path& root, const std::string
   const Held before = at_rest(server);
   for (std::size_t i = 0; i < count; ++i)
     begin(server.port(), upload ? "aborted.bin" : name, upload, 4 * 1024)->reset();
-  Held after;
-  back_to(server, before, after);
+  const Held after = settled(server, before);
   return {.count = count,
           .descriptors_before = before.descriptors,
           .descriptors_after = after.descriptors,
@@ -123,12 +134,12 @@ struct SlowReader::State {
 
   explicit State(int port) : client(port, {.receive_buffer = 64 * 1024}) {}
 
-  void read(const std::string& name) {
-    Digest digest;
+  void read(const fs::path& file) {
+    Comparison comparison(file);
     bool first = true;
-    client.ask("GET", "/files/" + name);
+    client.ask("GET", "/files/" + file.filename().string());
     const Answer answer = client.receive([&](std::span<const char> bytes) {
-      digest.add(bytes);
+      comparison.take(bytes);
       if (std::exchange(first, false)) begun.release();
       if (!hurry) std::this_thread::sleep_for(10ms);  // its pace
       return true;
@@ -136,15 +147,13 @@ struct SlowReader::State {
     if (first) begun.release();
     transfer.status = answer.status;
     transfer.ending = answer.ending;
-    transfer.received = digest.hex();
+    comparison.tell(transfer);
   }
 };
 
-SlowReader::SlowReader(int port, std::string name, std::uint64_t size, std::string sha256)
-    : state_(std::make_unique<State>(port)) {
-  state_->transfer.size = size;
-  state_->transfer.sha256 = std::move(sha256);
-  state_->thread = std::thread([this, file = std::move(name)] { state_->read(file); });
+SlowReader::SlowReader(int port, const fs::path& file) : state_(std::make_unique<State>(port)) {
+  state_->transfer.size = fs::file_size(file);
+  state_->thread = std::thread([this, file] { state_->read(file); });
   state_->begun.acquire();
 }
 

@@ -9,7 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <functional>
+#include <map>
+
+#include <nlohmann/json.hpp>
 
 #include "actors/role.h"
 #include "core/subprocess.h"
@@ -28,41 +34,94 @@ using namespace std::chrono_literals;
 
 constexpr double kMB = 1e6;
 constexpr const char* kNginx[] = {"nginx", "/usr/sbin/nginx"};  // not in everybody's PATH
-constexpr std::uint64_t kUploaded = 256 * kMiB;  // at most: it is written to the disk
+constexpr std::size_t kAtOnce = 512 * kKiB;  // how rarely the load is to be woken
 
 double mb_per_second(std::uint64_t bytes, Nanos took) {
   return static_cast<double>(bytes) / kMB / lab::seconds(took);
 }
 
-/// MB/s of the file; nothing when it did not come whole. The load drops what it receives in the kernel, so the server is
-/// what takes the time.
-std::optional<double> timed_download(int port, const std::string& target, std::uint64_t size,
-                                     bool gzip, std::size_t times) {
-  Client client(port);
+/// A file, or a part of one, so often on one connection.
+struct Wanted {
+  std::string target;
+  std::uint64_t bytes = 0;
+  std::size_t times = 1;
+  std::string headers;  // whole lines
+  bool gzip = false;    // then what comes is shorter
+};
+
+/// MB/s of the file; nothing when it did not come whole. The load drops what it receives in the kernel and is woken rarely,
+/// so the server is what takes the time.
+std::optional<double> timed_download(
+    int port, const Wanted& wanted, const std::function<void()>& before = [] {},
+    const std::function<void()>& after = [] {}) {
+  Client client(port, {.at_once = kAtOnce});
+  before();
   const Instant begin = now();
-  for (std::size_t i = 0; i < times; ++i) {
-    client.ask("GET", target, gzip ? "Accept-Encoding: gzip\r\n" : "");
+  for (std::size_t i = 0; i < wanted.times; ++i) {
+    client.ask("GET", wanted.target, wanted.headers);
     const Answer answer = client.receive();
-    if (answer.status != 200 || answer.ending != Ending::complete) return std::nullopt;
-    if (!gzip && answer.bytes != size) return std::nullopt;
+    if (answer.status / 100 != 2 || answer.ending != Ending::complete) return std::nullopt;
+    if (!wanted.gzip && answer.bytes != wanted.bytes) return std::nullopt;
   }
-  return mb_per_second(size * times, now() - begin);
+  const Nanos took = now() - begin;
+  after();
+  return mb_per_second(wanted.bytes * wanted.times, took);
+}
+
+/// What a thread has done so far: time on a CPU, and how often it went to sleep.
+struct Work {
+  Nanos busy{};
+  std::uint64_t sleeps = 0;
+};
+
+/// By thread.
+std::map<std::string, Work> work_of(pid_t process) {
+  std::map<std::string, Work> all;
+  std::error_code gone;
+  for (const auto& thread : fs::directory_iterator(fmt::format("/proc/{}/task", process), gone)) {
+    Work& work = all[thread.path().filename()];
+    std::int64_t on_cpu = 0;
+    std::ifstream(thread.path() / "schedstat") >> on_cpu;
+    work.busy = Nanos(on_cpu);
+    std::ifstream status(thread.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      constexpr std::string_view kSleeps = "voluntary_ctxt_switches:";
+      if (line.starts_with(kSleeps)) work.sleeps = std::stoull(line.substr(kSleeps.size()));
+    }
+  }
+  return all;
+}
+
+/// Another one in each round, until all of the file has been sent.
+Slice part_of_large(const Sizes& sizes, int round) {
+  const std::uint64_t parts = sizes.large / sizes.part;
+  return {static_cast<std::uint64_t>(round) % parts * sizes.part, sizes.part};
+}
+
+Wanted part_wanted(const Sizes& sizes, const char* folder, int round) {
+  const Slice part = part_of_large(sizes, round);
+  return {
+      .target = folder + sparse_name(sizes.large),
+      .bytes = part.length,
+      .headers = fmt::format("Range: bytes={}-{}\r\n", part.offset, part.offset + part.length - 1)};
 }
 
 class TimedRound {
  public:
-  explicit TimedRound(const Setting& setting)
-      : setting_(setting), server_(server_options(setting, serve_orders(setting), std::nullopt)) {}
+  TimedRound(const Setting& setting, int round)
+      : setting_(setting),
+        round_(round),
+        server_(server_options(setting, serve_orders(setting), std::nullopt)) {}
 
   RoundReport run() {
     if (setting_.recipe.step == Step::upload) {
       put();
     } else if (setting_.recipe.step == Step::download) {
-      get("small_mb_per_second", setting_.sizes.small, setting_.sizes.small_downloads);
-      get("medium_mb_per_second", setting_.sizes.medium, 1);
-      // Not of those that would need its size in memory, or minutes to compress it.
-      if (!setting_.recipe.whole_in_memory && !setting_.recipe.gzip)
-        get("large_mb_per_second", setting_.sizes.large, 1);
+      const Sizes& sizes = setting_.sizes;
+      get("small_mb_per_second", whole(sizes.small, sizes.small_downloads));
+      get("medium_mb_per_second", whole(sizes.medium, 1));
+      // Not of those that would need its size in memory. A part of a file is never compressed.
+      if (!setting_.recipe.whole_in_memory) get_part(part_wanted(sizes, "/files/", round_));
     }
     const auto ended = server_.stop(5s);
     if (ended.killed() || ended.status != 0) report_.spoiled = describe(ended);
@@ -74,15 +133,43 @@ class TimedRound {
     report_.metrics.push_back({name, "MB/s", Better::higher, {value}});
   }
 
-  void get(const char* metric, std::uint64_t size, std::size_t times) {
-    const std::string target = "/files/" + sparse_name(size);
-    const auto rate = timed_download(server_.port(), target, size, setting_.recipe.gzip, times);
-    if (!rate) report_.spoiled = fmt::format("{} did not come whole", target);
+  Wanted whole(std::uint64_t size, std::size_t times) const {
+    const bool gzip = setting_.recipe.gzip;
+    return {.target = "/files/" + sparse_name(size),
+            .bytes = size,
+            .times = times,
+            .headers = gzip ? "Accept-Encoding: gzip\r\n" : "",
+            .gzip = gzip};
+  }
+
+  void get(const char* metric, const Wanted& wanted) {
+    const auto rate = timed_download(server_.port(), wanted);
+    if (!rate) report_.spoiled = fmt::format("{} did not come whole", wanted.target);
     add(metric, rate.value_or(0));
   }
 
+  /// And what that cost the server. Its threads are asked while the connection is open: later the one of it is gone.
+  void get_part(const Wanted& part) {
+    std::map<std::string, Work> before, after;
+    const auto rate = timed_download(
+        server_.port(), part, [&] { before = work_of(server_.pid()); },
+        [&] { after = work_of(server_.pid()); });
+    if (!rate) report_.spoiled = fmt::format("{} did not come whole", part.target);
+    add("large_mb_per_second", rate.value_or(0));
+    Work done;
+    for (const auto& [thread, work] : after) {
+      done.busy += work.busy - before[thread].busy;
+      done.sleeps += work.sleeps - before[thread].sleeps;
+    }
+    const double gib = static_cast<double>(part.bytes) / static_cast<double>(kGiB);
+    report_.metrics.push_back(single_sample("large_cpu_ms_per_gib", "ms", Better::lower,
+                                            lab::milliseconds(done.busy) / gib));
+    report_.metrics.push_back(single_sample("large_sleeps_per_gib", "1", Better::lower,
+                                            static_cast<double>(done.sleeps) / gib));
+  }
+
   void put() {
-    const std::uint64_t size = std::min(kUploaded, setting_.sizes.large / 4);
+    const std::uint64_t size = setting_.sizes.uploaded;
     std::string bytes = content(9, kMiB);
     Client client(server_.port(), {.limit = 60s});
     const Instant begin = now();
@@ -94,6 +181,7 @@ class TimedRound {
   }
 
   const Setting& setting_;
+  const int round_;
   ServerProcess server_;
   RoundReport report_;
 };
@@ -111,16 +199,19 @@ Limit limit(std::string name, double rate) {
           .ratio = {}};
 }
 
-std::optional<double> bare_rate(const Setting& setting) {
-  const std::uint64_t size = setting.sizes.large;
-  lab::actors::Actor bare(actor(setting, kBareRole, (setting.root / sparse_name(size)).string()));
+std::optional<double> bare_rate(const Setting& setting, int round) {
+  const Slice part = part_of_large(setting.sizes, round);
+  const fs::path file = setting.root / sparse_name(setting.sizes.large);
+  lab::actors::Actor bare(actor(
+      setting, kBareRole,
+      nlohmann::json{{"file", file}, {"offset", part.offset}, {"length", part.length}}.dump()));
   const auto port = bare.next_line(5s);
   if (!port) return std::nullopt;
-  Client client(std::stoi(*port));
+  Client client(std::stoi(*port), {.at_once = kAtOnce});
   const Instant begin = now();
   const Answer answer = client.receive();  // it sends a head, for the client is the same for all
-  if (answer.bytes != size) return std::nullopt;
-  return mb_per_second(size, now() - begin);
+  if (answer.bytes != part.length) return std::nullopt;
+  return mb_per_second(part.length, now() - begin);
 }
 
 /// A port that was free a moment ago.
@@ -142,7 +233,7 @@ std::string nginx_configuration(const fs::path& folder, const fs::path& root, in
 }
 
 /// Nothing when it does not answer: then there is one limit less.
-std::optional<double> nginx_rate(const Setting& setting) {
+std::optional<double> nginx_rate(const Setting& setting, int round) {
   const fs::path folder = setting.root.parent_path() / "nginx";
   fs::create_directories(folder);
   const int port = free_port();
@@ -156,8 +247,7 @@ std::optional<double> nginx_rate(const Setting& setting) {
     }
   }
   if (!client) return std::nullopt;
-  const std::uint64_t size = setting.sizes.large;
-  const auto rate = timed_download(port, "/" + sparse_name(size), size, false, 1);
+  const auto rate = timed_download(port, part_wanted(setting.sizes, "/", round));
   client.reset();
   nginx.terminate();
   nginx.wait(2s);
@@ -166,24 +256,24 @@ std::optional<double> nginx_rate(const Setting& setting) {
 
 }  // namespace
 
-RoundReport run_timed_round(const Setting& setting) {
-  return TimedRound(setting).run();
+RoundReport run_timed_round(const Setting& setting, int round) {
+  return TimedRound(setting, round).run();
 }
 
-std::vector<Limit> measure_limits(const Setting& setting) {
+std::vector<Limit> measure_limits(const Setting& setting, int round) {
   std::vector<Limit> limits;
-  if (const auto rate = bare_rate(setting))
+  if (const auto rate = bare_rate(setting, round))
     limits.push_back(limit("sendfile in a loop, no HTTP, one connection", *rate));
   const std::string version = nginx_version();
   if (version.empty()) return limits;
-  if (const auto rate = nginx_rate(setting))
+  if (const auto rate = nginx_rate(setting, round))
     limits.push_back(limit(fmt::format("nginx {} with sendfile, one connection", version), *rate));
   return limits;
 }
 
 int bare_main() {
-  const std::string path = lab::actors::take_orders();
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto orders = nlohmann::json::parse(lab::actors::take_orders());
+  const File file(::open(orders.at("file").get<std::string>().c_str(), O_RDONLY | O_CLOEXEC));
   const auto listening = lab::net::listen_on_loopback();
   const File listener(listening.socket);
   lab::actors::tell_run(std::to_string(listening.port));
@@ -192,12 +282,14 @@ int bare_main() {
       ::accept4(listener.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   const int on = 1;
   ::setsockopt(socket.descriptor(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
-  const std::uint64_t size = fs::file_size(path);
-  const std::string head = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", size);
+  const auto length = orders.at("length").get<std::uint64_t>();
+  const std::string head = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", length);
   (void)!::send(socket.descriptor(), head.data(), head.size(), MSG_NOSIGNAL);
   pollfd room{socket.descriptor(), POLLOUT, 0};
-  for (off_t at = 0; static_cast<std::uint64_t>(at) < size; ::poll(&room, 1, -1)) {
-    const ssize_t sent = ::sendfile(socket.descriptor(), file.descriptor(), &at, 2 * kMiB);
+  auto at = orders.at("offset").get<off_t>();
+  for (const off_t end = at + static_cast<off_t>(length); at < end; ::poll(&room, 1, -1)) {
+    const auto count = std::min<std::uint64_t>(static_cast<std::uint64_t>(end - at), 2 * kMiB);
+    const ssize_t sent = ::sendfile(socket.descriptor(), file.descriptor(), &at, count);
     if (sent == 0 || (sent < 0 && errno != EAGAIN)) return 1;
   }
   return 0;

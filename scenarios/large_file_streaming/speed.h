@@ -5,11 +5,12 @@
 
 namespace large_file_streaming {
 
-/// Downloads: the small file again and again on one connection, then the larger ones once each. Uploads: one file.
-lab::harness::RoundReport run_timed_round(const Setting& setting);
+/// Downloads: the small file and the one between again and again on one connection, then this round's part of the large one.
+/// Uploads: one file.
+lab::harness::RoundReport run_timed_round(const Setting& setting, int round);
 
-/// What the machine gives for the large file: sendfile in a loop without HTTP, and nginx where it is installed.
-std::vector<lab::harness::Limit> measure_limits(const Setting& setting);
+/// What the machine gives for the same part: sendfile in a loop without HTTP, and nginx where it is installed.
+std::vector<lab::harness::Limit> measure_limits(const Setting& setting, int round);
 
 // The roles of these two.
 inline constexpr const char* kBareRole = "bare-sendfile";

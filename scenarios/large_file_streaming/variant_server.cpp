@@ -22,8 +22,10 @@ using lab::actors::CrashPoints;
 void reserve_little() {
 #ifndef __SANITIZE_ADDRESS__
   ::mallopt(M_ARENA_MAX, 1);
-  // A large buffer goes back to the kernel when it is freed, so that a peak is one of buffers that were there together.
-  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  // A large buffer goes back to the kernel when it is freed, so that a peak is one of buffers that were there together. One
+  // of the usual size is kept: to ask for it again and again costs a page fault for every page that is sent.
+  ::mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
   pthread_attr_t small;
   ::pthread_attr_init(&small);
   ::pthread_attr_setstacksize(&small, 256 * 1024);

@@ -18,10 +18,15 @@ inline constexpr std::uint64_t kBuffer = 256 * kKiB;  // what the variants send 
 
 /// How much happens. Quick: smaller, and load_in_words() says so.
 struct Sizes {
-  std::uint64_t small = kMiB, medium = kGiB, large = 4 * kGiB;  // of the files that are timed
-  std::size_t small_downloads = 100;                            // of the small one in a timed round
+  std::uint64_t small = kMiB, medium = 64 * kMiB, large = 4 * kGiB;
+  std::uint64_t gzip = 288 * kMiB;  // of the largest file that is sent compressed
+  // A timed round: the small file so often, the one between, and a part of the large one, another one in each round.
+  std::size_t small_downloads = 50;
+  std::uint64_t part = 256 * kMiB;
+  std::uint64_t uploaded = 32 * kMiB;
   std::size_t ranges = 1'000;
-  std::size_t aborts = 1'000;
+  std::size_t aborts = 1'000;                                 // of downloads
+  std::size_t aborted_uploads() const { return aborts / 4; }  // each makes a file, and removes it
   std::size_t kills = 40;  // of the server, while it takes an upload
   std::size_t stalled = 4;
   std::uint64_t shrinking = 24 * kMiB;  // more than sockets hold; of bytes that do not compress
@@ -33,6 +38,8 @@ inline constexpr std::uint64_t kMemoryLimit = 256 * kMiB;
 /// By how much the peak at the large file may exceed that at the small one: noise of the allocator and of page tables.
 inline constexpr std::uint64_t kFlat = 2 * kMiB;
 inline constexpr Nanos kFreedWithin = std::chrono::seconds(1);
+/// How long that is watched: more than the bound, for the bound grows by what the machine was late.
+inline constexpr Nanos kFreedWatched = std::chrono::milliseconds(1'500);
 
 /// Bytes that tell where they belong: each word is made from the version and its place. They do not compress.
 void fill(std::span<char> bytes, std::uint64_t version, std::uint64_t offset);

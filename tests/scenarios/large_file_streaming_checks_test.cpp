@@ -34,7 +34,7 @@ std::string witness(const std::string& check, const Evidence& evidence) {
 }
 
 Transfer good(std::uint64_t size) {
-  return {.size = size, .sha256 = "aa", .received = "aa"};
+  return {.size = size, .same = size};
 }
 
 /// A download variant of which nothing bad is known.
@@ -123,7 +123,13 @@ TEST(LargeFileStreamingChecks, EachStepIsJudgedByItsOwn) {
 
 TEST(LargeFileStreamingChecks, OneWrongByteIsSeen) {
   Evidence evidence = fine();
-  evidence.transfers[1].received = "ab";
+  evidence.transfers[1] = {.size = 1, .same = 0, .right = false};
+  EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated);
+  evidence.transfers[1] = {.size = 1, .same = 1, .right = false};  // one byte too many
+  EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated);
+  evidence.transfers[1] = {.size = 1, .same = 0};  // one too few
+  EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated);
+  evidence.transfers[1] = {.size = 1, .same = 1, .coded_as_asked = false};
   EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated);
   evidence = fine();
   evidence.transfers[0].ending = Ending::cut;
@@ -132,7 +138,7 @@ TEST(LargeFileStreamingChecks, OneWrongByteIsSeen) {
   evidence.transfers[0].status = 503;
   EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated);
   evidence = fine();
-  evidence.large[0].received = "ab";  // whole, and something else
+  evidence.large[0].right = false;  // whole, and something else
   EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated);
   evidence.large[0].ending = Ending::cut;  // that it did not come is not about its content
   EXPECT_EQ(verdict("content-exact", evidence), Verdict::holds);
@@ -191,7 +197,7 @@ TEST(LargeFileStreamingChecks, TheLimitMustHaveBeenReal) {
   evidence.large[0].ending = Ending::cut;
   EXPECT_EQ(verdict("serves-under-limit", evidence), Verdict::violated);
   evidence = fine();
-  evidence.large[0].size = kMemoryLimit;  // it could have held that in memory, nearly
+  evidence.large[0] = good(kMemoryLimit);  // it could have held that in memory, nearly
   EXPECT_EQ(verdict("serves-under-limit", evidence), Verdict::inconclusive);
   evidence.limit_bytes.reset();
   EXPECT_FALSE(judge("serves-under-limit", evidence));
@@ -207,6 +213,8 @@ TEST(LargeFileStreamingChecks, AStalledClientMayCostASecondAndWhatTheMachineSlep
   EXPECT_EQ(verdict("absent-freed", evidence), Verdict::holds);
   evidence.absent[1].freed.reset();
   EXPECT_THAT(witness("absent-freed", evidence), HasSubstr("still held"));
+  evidence.hiccup = 501ms;  // it was not watched for as long as that
+  EXPECT_EQ(verdict("absent-freed", evidence), Verdict::inconclusive);
 }
 
 TEST(LargeFileStreamingChecks, ASlowReaderIsNotAStalledOne) {

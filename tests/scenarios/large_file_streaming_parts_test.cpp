@@ -25,6 +25,7 @@
 #include "variants/prefix_check.h"
 #include "variants/read_all.h"
 #include "variants/sendfile.h"
+#include "variants/splice_early_return.h"
 #include "variants/stream_to_temp.h"
 #include "variants/tbb_pipeline.h"
 #include "workload.h"
@@ -219,7 +220,8 @@ File open(const fs::path& path) {
 
 template <class Variant>
 class Downloads : public ::testing::Test {};
-using All = ::testing::Types<ReadAll, ChunkedCopy, MmapWrite, Sendfile, TbbPipeline>;
+using All =
+    ::testing::Types<ReadAll, ChunkedCopy, MmapWrite, Sendfile, SpliceEarlyReturn, TbbPipeline>;
 TYPED_TEST_SUITE(Downloads, All);
 
 TYPED_TEST(Downloads, SendExactlyTheSlice) {

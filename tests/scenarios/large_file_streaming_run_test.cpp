@@ -38,12 +38,14 @@ const std::vector<std::string> kConstant{"chunked_copy",  "mmap_write",   "sendf
 TEST_F(Streaming, EveryVariantDoesAsPromised) {
   const json result = run_json({"--rounds", "1"});
   expect_all_as_promised(result);
-  EXPECT_EQ(result["variants"].size(), 9u);
+  EXPECT_EQ(result["variants"].size(), 10u);
   for (const auto& each : result["variants"]) {
     for (const auto& guard : each["guards"]) EXPECT_EQ(guard["satisfied"], true) << guard.dump();
   }
   EXPECT_THAT(witness(result, "mmap_write", "truncation-aborts"),
               HasSubstr(kPlain ? "ended by signal 7" : "the server exited with status"));
+  EXPECT_THAT(witness(result, "splice_early_return", "aborts-leak-nothing"),
+              HasSubstr("200 aborted"));
   EXPECT_THAT(witness(result, "prefix_check", "root-confined"),
               HasSubstr("with what lies outside"));
   EXPECT_THAT(witness(result, "buffer_all", "upload-old-or-new"), HasSubstr("neither"));
@@ -66,8 +68,10 @@ TEST_F(Streaming, WithoutAFaultNobodyIsKilledAndTheMemoryIsMeasuredAllTheSame) {
 }
 
 TEST_F(Streaming, OnEverySeedTheBrokenBreakAndTheOthersAreNotAccused) {
-  Proof proof{.broken = {"mmap_write", "buffer_all", "prefix_check"},
-              .everyday_flags = {"--variant", "read_all,mmap_write,buffer_all,prefix_check"}};
+  Proof proof{.broken = {"mmap_write", "splice_early_return", "buffer_all", "prefix_check"},
+              .everyday_flags = {"--variant",
+                                 "read_all,mmap_write,splice_early_return,buffer_all,"
+                                 "prefix_check"}};
   if (kPlain) proof.broken.push_back("read_all");
   every_seed_tells_the_same_story(proof);
 }
@@ -133,7 +137,7 @@ TEST_F(Streaming, DescribesItself) {
   const json description = json::parse(run({"--describe"}).text, nullptr, false);
   ASSERT_TRUE(description.is_object());
   EXPECT_EQ(description["name"], "large-file-streaming");
-  EXPECT_EQ(description["variants"].size(), 9u);
+  EXPECT_EQ(description["variants"].size(), 10u);
   EXPECT_EQ(description["serves"], true);
 }
 
