@@ -128,6 +128,10 @@ MaybeResult absent_freed(const Evidence& evidence) {
   const Nanos bound = kFreedWithin + evidence.hiccup;
   Nanos worst{};
   for (const auto& absent : evidence.absent) {
+    if (!absent.death.empty())
+      return CheckResult::violated(fmt::format("{} clients, each {}: the server {}", absent.clients,
+                                               absent.how, absent.death),
+                                   evidence.absent.size());
     if (absent.freed && *absent.freed <= bound) {
       worst = std::max(worst, *absent.freed);
       continue;
@@ -189,6 +193,9 @@ MaybeResult aborts_leak_nothing(const Evidence& evidence) {
   if (!evidence.rough || evidence.step == Step::root) return std::nullopt;
   if (!evidence.aborts) return CheckResult::inconclusive("nobody hung up");
   const auto& aborts = *evidence.aborts;
+  if (!aborts.death.empty())
+    return CheckResult::violated(
+        fmt::format("{} aborted: the server {}", aborts.count, aborts.death), aborts.count);
   if (aborts.descriptors_after > aborts.descriptors_before ||
       aborts.threads_after > aborts.threads_before || aborts.left_behind > 0)
     return CheckResult::violated(
@@ -229,8 +236,9 @@ MaybeResult root_confined(const Evidence& evidence) {
   std::size_t leaks = 0;
   const PathAnswer* first = nullptr;
   for (const auto& answer : evidence.paths) {
-    const bool right = answer.question.inside ? answer.status == 200 && answer.inside
-                                              : answer.status / 100 != 2 && !answer.canary;
+    const bool right = answer.question.inside
+                           ? answer.status == 200 && answer.inside
+                           : answer.status / 100 != 2 && !answer.canary && !answer.silent;
     if (right) continue;
     leaks += answer.canary ? 1 : 0;
     if (!first || (answer.canary && !first->canary)) first = &answer;
@@ -239,7 +247,9 @@ MaybeResult root_confined(const Evidence& evidence) {
     return CheckResult::violated(
         fmt::format("{} of {} paths led out; GET {:.60}: {}{}", leaks, evidence.paths.size(),
                     first->question.target, first->status,
-                    first->canary ? " with what lies outside" : ""),
+                    first->canary   ? " with what lies outside"
+                    : first->silent ? ", neither answered nor closed"
+                                    : ""),
         evidence.paths.size());
   if (evidence.paths.empty()) return CheckResult::inconclusive("no path was asked for");
   return CheckResult::holds(evidence.paths.size());

@@ -55,6 +55,7 @@ struct PathAnswer {
   int status = 0;       // 0: the connection was closed without an answer
   bool canary = false;  // the body held what lies outside
   bool inside = false;  // the body was kInsideText
+  bool silent = false;  // the time limit was over, and it had neither answered nor closed
 };
 
 /// Clients that stopped reading (or sending), or went.
@@ -64,6 +65,7 @@ struct Absent {
   std::size_t seen = 0;  // of these, by descriptors, when they were under way
   std::optional<Nanos>
       freed;  // until descriptors and threads were those of before; nothing: not within the limit
+  std::string death;  // how the server ended over it; empty: it lives
 };
 
 /// A file that became shorter while it was sent.
@@ -79,6 +81,7 @@ struct Truncation {
 
 struct Aborts {
   std::size_t count = 0;
+  std::string death;  // how the server ended over it; empty: it lives
   std::size_t descriptors_before = 0, descriptors_after = 0;
   std::size_t threads_before = 0, threads_after = 0;
   std::size_t left_behind = 0;  // unfinished uploads in the folder

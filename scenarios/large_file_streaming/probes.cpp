@@ -249,7 +249,8 @@ std::vector<PathAnswer> ask_paths(int port, const fs::path& root, const std::str
     answers.push_back({.question = question,
                        .status = answer.status,
                        .canary = body.find(canary) != std::string::npos,
-                       .inside = body == kInsideText});
+                       .inside = body == kInsideText,
+                       .silent = answer.ending == Ending::silent});
   }
   return answers;
 }

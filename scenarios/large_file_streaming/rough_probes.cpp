@@ -35,6 +35,12 @@ Held held_by(const ServerProcess& server) {
   return usage ? Held{usage->open_descriptors, usage->threads} : Held{};
 }
 
+/// How it ended, if it has: a server that is dead holds nothing, either.
+std::string death_of(ServerProcess& server) {
+  const auto ending = server.ended();
+  return ending ? describe(*ending) : std::string();
+}
+
 template <class Condition>
 bool eventually(Nanos limit, const Condition& condition) {
   for (const Instant end = now() + limit; now() < end; std::this_thread::sleep_for(2ms)) {
@@ -108,6 +114,7 @@ Absent stop_in_the_middle(ServerProcess& server, const std::string& name, bool u
   }
   if (eventually(kFreedWatched - (now() - stopped), [&] { return held_by(server).within(before); }))
     absent.freed = now() - stopped;
+  absent.death = death_of(server);
   return absent;
 }
 
@@ -118,6 +125,7 @@ Aborts abort_many(ServerProcess& server, const fs::path& root, const std::string
     begin(server.port(), upload ? "aborted.bin" : name, upload, 4 * 1024)->reset();
   const Held after = settled(server, before);
   return {.count = count,
+          .death = death_of(server),
           .descriptors_before = before.descriptors,
           .descriptors_after = after.descriptors,
           .threads_before = before.threads,

@@ -261,6 +261,15 @@ TEST(LargeFileStreamingChecks, OneLeakedDescriptorIsSeen) {
   }
 }
 
+TEST(LargeFileStreamingChecks, ADeadServerHoldsNothingAndIsAccused) {
+  Evidence evidence = fine();
+  evidence.absent[0].death = "was ended by signal 13";
+  EXPECT_THAT(witness("absent-freed", evidence), HasSubstr("signal 13"));
+  evidence = fine();
+  evidence.aborts->death = "was ended by signal 13";
+  EXPECT_THAT(witness("aborts-leak-nothing", evidence), HasSubstr("signal 13"));
+}
+
 TEST(LargeFileStreamingChecks, AfterAKillThereIsTheOldFileOrTheNewOne) {
   Evidence evidence = fine_upload();
   evidence.kills[0].found = Kill::Found::neither;
@@ -283,6 +292,10 @@ TEST(LargeFileStreamingChecks, NoPathLeadsOut) {
   evidence = fine();
   evidence.paths[1].status = 200;  // something was given out, whatever it was
   EXPECT_EQ(verdict("root-confined", evidence), Verdict::violated);
+  evidence = fine();
+  evidence.paths[1].status = 0;
+  evidence.paths[1].silent = true;  // its thread hangs in what it was asked for
+  EXPECT_THAT(witness("root-confined", evidence), HasSubstr("neither answered nor closed"));
   evidence = fine();
   evidence.paths[0].status = 404;  // who serves nothing leaks nothing
   EXPECT_EQ(verdict("root-confined", evidence), Verdict::violated);
