@@ -94,6 +94,10 @@ class World : public Session {
       if (clause.check != "memory-flat" && clause.check != "serves-under-limit")
         without_memory.also_breaks(clause.check, clause.faults);
     }
+    for (const auto& check : checks()) {
+      if (variant.promise.is_silent_on(check.name, plan_.fault))
+        without_memory.silent_on(check.name);
+    }
     return without_memory;
   }
 
