@@ -61,6 +61,8 @@ std::string where(const std::array<void*, kDeepest>& frames, int depth) {
   for (int i = 2; symbols && i < depth && named.size() < kShown; ++i) {  // past the handler
     std::string name = function_of(symbols.get()[i]);
     if (name.empty() || name.starts_with("__")) continue;
+    // The last place is for a function of ours: how many of the library's stand before it, is the compiler's affair.
+    if (!ours && named.size() + 1 == kShown && !name.starts_with(kOurs)) continue;
     if (name.starts_with(kOurs)) {
       ours = true;
       name = name.substr(std::char_traits<char>::length(kOurs));

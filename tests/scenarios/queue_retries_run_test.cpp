@@ -61,8 +61,9 @@ TEST_F(QueueRetries, AWorkerThatSleepsLosesItsConnectionAndWithItItsJobs) {
   LAB_NEEDS(servers::find_mariadb());
   const json result =
       run_json({"--fault", "worker-pause", "--rounds", "0", "--variant", "rabbitmq_confirmed"});
+  // That others had its jobs is a guard of the run. Whether it hears of it by a rejection, or first that its connection is
+  // gone, is a matter of what it does when it wakes.
   expect_all_as_promised(result);
-  EXPECT_GE(metric(result, "rabbitmq_confirmed", "completions_rejected"), 1);
 }
 
 TEST_F(QueueRetries, ABrokerKilledComesBackWithWhatItWroteDown) {
