@@ -196,11 +196,13 @@ Answer retry_within_backoff(const Evidence& evidence) {
   const Nanos lateness = redelivery_bound(evidence) + evidence.rounding;
   for (const auto& [job, operations] : by_job(evidence)) {
     if (copies_of(evidence, job) > 1) continue;
-    std::int64_t attempt = 1;
+    // Of each worker's own claim: one that slept may write down an early claim after another's later one.
+    std::map<std::uint32_t, std::int64_t> attempts;
     for (std::size_t i = 0; i < operations.size(); ++i) {
       const auto& failed = *operations[i];
-      if (failed.kind == kClaim) attempt = failed.aux;
+      if (failed.kind == kClaim) attempts[failed.client] = failed.aux;
       if (failed.kind != kFail || failed.outcome != Outcome::ok) continue;
+      const std::int64_t attempt = attempts.contains(failed.client) ? attempts[failed.client] : 1;
       const auto [least, most] = evidence.retry.bounds(static_cast<int>(attempt));
       const Nanos delay(failed.aux);
       if (delay < least || delay > most)

@@ -204,6 +204,14 @@ TEST(Backoff, ADelayIsWithinThePolicy) {
   expect_holds(
       Told().job(1).claim(0, 10ms, 1, 2, 2).fail(0, 20ms, 1, 2, 199ms).claim(0, 300ms, 1, 3, 3),
       "retry-within-backoff");
+  // who slept writes down an early claim late
+  expect_holds(Told()
+                   .job(1)
+                   .claim(0, 10ms, 1, 2, 2)
+                   .claim(1, 15ms, 1, 1, 1)
+                   .fail(0, 20ms, 1, 2, 199ms)
+                   .claim(0, 300ms, 1, 3, 3),
+               "retry-within-backoff");
 }
 
 /// 50 jobs that failed together and came back, each after so long. What was asked for is a part of it.
