@@ -17,15 +17,11 @@ using harness::Timing;
 constexpr const char* kDurability =
     "confirmed messages on disk: quorum queues sync first; they survive a kill";
 
-Result<void> done() {
-  return {};
-}
-
 /// Above a healthy login, below the shortest fault.
-constexpr std::chrono::milliseconds kPatience{100};
+constexpr std::chrono::milliseconds kLoginPatience{100};
 
 Result<void> log_in(const infra::AmqpAddress& address) {
-  const auto connected = infra::Amqp::connect(address, {.connect_timeout = kPatience});
+  const auto connected = infra::Amqp::connect(address, {.connect_timeout = kLoginPatience});
   if (!connected) return connected.error();
   return {};
 }
@@ -54,9 +50,9 @@ class Doorway {
   std::vector<Fault> faults(const Timing& timing) {
     if (!proxy_) return {};
     resets_before_ = proxy_->counters().resets;
-    const auto reset = [proxy = proxy_.get()] {
+    const auto reset = [proxy = proxy_.get()]() -> Result<void> {
       proxy->reset_all();
-      return done();
+      return {};
     };
     const auto window = timing.fault_window();
     return {Fault{"broker-reset", "rabbitmq", window.begin, window.length(), reset, reset}};

@@ -20,10 +20,10 @@ Result<void> done() {
 }
 
 /// Well above a healthy answer, well below the shortest fault.
-constexpr std::chrono::milliseconds kPatience{20};
+constexpr std::chrono::milliseconds kPingPatience{20};
 
 Result<void> ping(infra::Redis& redis) {
-  const auto answer = redis.command({"PING"}, {.timeout = kPatience});
+  const auto answer = redis.command({"PING"}, {.timeout = kPingPatience});
   if (!answer) return answer.error();
   return {};
 }

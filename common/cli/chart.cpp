@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/invalid.h"
 #include "core/text.h"
 
 namespace lab::cli {
@@ -18,10 +19,6 @@ using nlohmann::json;
 
 constexpr int kLeft = 190, kBars = 440, kWidth = 760, kBar = 12, kGap = 10, kTop = 14;
 constexpr std::array kColours{"#4878a8", "#e08040", "#7aa050", "#a05080"};
-
-Error invalid(std::string message) {
-  return {ErrorCode::invalid, Happened::no, std::move(message)};
-}
 
 std::string words(std::string metric) {
   std::replace(metric.begin(), metric.end(), '_', ' ');

@@ -15,7 +15,7 @@
 namespace lab::cli {
 namespace {
 
-constexpr double kWidth = 1200, kMargin = 10, kRow = 17, kTitle = 44;
+constexpr double kGraphWidth = 1200, kMargin = 10, kRow = 17, kTitle = 44;
 constexpr double kLetter = 6.65;        // of an 11 px monospaced font
 constexpr double kNarrowest = 0.4;      // px; what is narrower is left out
 constexpr std::size_t kFewLetters = 3;  // a shorter label says nothing
@@ -143,7 +143,7 @@ class Drawing {
   Drawing(const Frame& root, std::string_view title)
       : all_(std::max<std::uint64_t>(1, root.samples)),
         height_(kTitle + kRow * static_cast<double>(root.depth()) + kMargin),
-        pixels_per_sample_((kWidth - 2 * kMargin) / static_cast<double>(all_)) {
+        pixels_per_sample_((kGraphWidth - 2 * kMargin) / static_cast<double>(all_)) {
     begin(title, root.samples);
     box("all", root, kMargin, height_ - kMargin - kRow);
     svg_ += "</svg>\n";
@@ -155,9 +155,9 @@ class Drawing {
   void begin(std::string_view title, std::uint64_t samples) {
     auto out = std::back_inserter(svg_);
     fmt::format_to(out, R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" )",
-                   kWidth, height_);
-    fmt::format_to(out, R"(viewBox="0 0 {} {}" font-family="monospace" font-size="11">)", kWidth,
-                   height_);
+                   kGraphWidth, height_);
+    fmt::format_to(out, R"(viewBox="0 0 {} {}" font-family="monospace" font-size="11">)",
+                   kGraphWidth, height_);
     svg_ += R"(
 <style>rect{stroke:#fff;stroke-width:.5}g:hover rect{stroke:#000;stroke-width:1}</style>
 <rect width="100%" height="100%" fill="#fff"/>

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Nanos kPatience = 2min;  // for google-pprof: it reads all symbols of the program
-constexpr std::size_t kTop = 10;
+constexpr std::size_t kTopFunctions = 10;
 constexpr const char* kRounds = "40";  // enough for some thousand samples
 
 /// One profiling of one scenario: its program, its flags, and the folder where all of it goes.
@@ -74,7 +74,7 @@ std::string top(const std::string& title, const std::string& table) {
   std::string text = title + "\n";
   std::istringstream lines(table);
   std::string line;
-  for (std::size_t shown = 0; shown <= kTop && std::getline(lines, line);) {
+  for (std::size_t shown = 0; shown <= kTopFunctions && std::getline(lines, line);) {
     if (line.find('%') == std::string::npos && !line.starts_with("Total:")) continue;
     text += "  " + line + "\n";
     ++shown;

@@ -9,16 +9,13 @@
 #include <sstream>
 
 #include "cli/chart.h"
+#include "cli/invalid.h"
 #include "cli/tables.h"
 
 namespace lab::cli {
 namespace {
 
 using std::string_view;
-
-Error invalid(std::string message) {
-  return {ErrorCode::invalid, Happened::no, std::move(message)};
-}
 
 // ---- where a block of C++ ends ---------------------------------------------------------------
 

@@ -10,16 +10,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/invalid.h"
 #include "core/text.h"
 
 namespace lab::cli {
 namespace {
 
 using nlohmann::json;
-
-Error invalid(std::string message) {
-  return {ErrorCode::invalid, Happened::no, std::move(message)};
-}
 
 std::string cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
@@ -43,7 +40,7 @@ std::string header(const std::vector<std::string>& titles, const std::string& ru
 }
 
 /// Three significant digits: more would pretend to a precision that no run has.
-std::string number(double value) {
+std::string three_digits(double value) {
   if (value == 0) return "0";
   const double magnitude = std::floor(std::log10(std::abs(value)));
   const double unit = std::pow(10.0, magnitude - 2);
@@ -54,9 +51,10 @@ std::string number(double value) {
 }
 
 std::string spread(const json& of) {
-  std::string median = number(of.at("median"));
+  std::string median = three_digits(of.at("median"));
   if (of.at("n") == 1) return median;
-  return fmt::format("{} [{}, {}]", median, number(of.at("low")), number(of.at("high")));
+  return fmt::format("{} [{}, {}]", median, three_digits(of.at("low")),
+                     three_digits(of.at("high")));
 }
 
 std::string symbol(const std::string& verdict) {

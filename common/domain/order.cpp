@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t most_lines = 100;
 constexpr std::int64_t most_of_one_product = 1000;
 
-constexpr std::array<std::pair<OrderState, std::string_view>, 5> words{{
+constexpr std::array<std::pair<OrderState, std::string_view>, 5> order_states{{
     {OrderState::placed, "placed"},
     {OrderState::paid, "paid"},
     {OrderState::shipped, "shipped"},
@@ -28,14 +28,14 @@ Error bad_order(const Order& order, std::string_view why) {
 }  // namespace
 
 std::string_view name(OrderState state) {
-  for (const auto& [known, word] : words) {
+  for (const auto& [known, word] : order_states) {
     if (known == state) return word;
   }
   throw Failure("an order state without a name");
 }
 
 Result<OrderState> parse_order_state(std::string_view word) {
-  for (const auto& [state, known] : words) {
+  for (const auto& [state, known] : order_states) {
     if (known == word) return state;
   }
   return Error{ErrorCode::invalid, Happened::no,

@@ -9,7 +9,7 @@
 namespace lab::domain {
 namespace {
 
-constexpr std::array<std::pair<PaymentState, std::string_view>, 5> words{{
+constexpr std::array<std::pair<PaymentState, std::string_view>, 5> payment_states{{
     {PaymentState::pending, "pending"},
     {PaymentState::authorised, "authorised"},
     {PaymentState::captured, "captured"},
@@ -24,14 +24,14 @@ bool allowed_in_key(char c) {
 }  // namespace
 
 std::string_view name(PaymentState state) {
-  for (const auto& [known, word] : words) {
+  for (const auto& [known, word] : payment_states) {
     if (known == state) return word;
   }
   throw Failure("a payment state without a name");
 }
 
 Result<PaymentState> parse_payment_state(std::string_view word) {
-  for (const auto& [state, known] : words) {
+  for (const auto& [state, known] : payment_states) {
     if (known == word) return state;
   }
   return Error{ErrorCode::invalid, Happened::no,

@@ -15,7 +15,7 @@ constexpr int kSendBuffer = 1 << 20;  // the kernel may allow less
 constexpr Nanos kGoodbye = 250ms;
 
 /// What the broker's reply codes mean to us (AMQP 0-9-1, section 1.2 "Constants").
-ErrorCode code_of(int reply_code) {
+ErrorCode code_of_reply(int reply_code) {
   switch (reply_code) {
     case 404: return ErrorCode::not_found;
     case 405:
@@ -167,14 +167,14 @@ Error Amqp::Connection::broken_by(int status, std::string_view what) {
 
 Error Amqp::Connection::channel_closed(const amqp_channel_close_t& close,
                                        std::string_view what) const {
-  Error told = error(code_of(close.reply_code), Happened::no,
+  Error told = error(code_of_reply(close.reply_code), Happened::no,
                      fmt::format("{}: {}", what, text_of(close.reply_text)));
   told.native_code = std::to_string(close.reply_code);
   return told;
 }
 
 Error Amqp::Connection::connection_closed(const amqp_connection_close_t& close) const {
-  Error told = error(code_of(close.reply_code), Happened::unknown, text_of(close.reply_text));
+  Error told = error(code_of_reply(close.reply_code), Happened::unknown, text_of(close.reply_text));
   told.native_code = std::to_string(close.reply_code);
   return told;
 }

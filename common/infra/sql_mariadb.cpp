@@ -18,7 +18,7 @@ namespace lab::infra {
 namespace {
 
 namespace mysql = Poco::Data::MySQL;
-using Statement = PreparedStatement<mysql::MySQLStatementImpl>;
+using MariadbStatement = PreparedStatement<mysql::MySQLStatementImpl>;
 using Poco::Data::MetaColumn;
 
 void load_connector() {
@@ -90,8 +90,8 @@ class MariadbSession : public SqlSession {
   }
 
   // For run_prepared.
-  std::unique_ptr<Statement> make(std::string_view text, std::size_t values) {
-    auto statement = std::make_unique<Statement>(std::string(text), values, *session_);
+  std::unique_ptr<MariadbStatement> make(std::string_view text, std::size_t values) {
+    auto statement = std::make_unique<MariadbStatement>(std::string(text), values, *session_);
     for (std::size_t i = 0; i < statement->columns(); ++i) {
       const MetaColumn& column = statement->column(i);
       // Poco reserves no room for a LONGTEXT and then reads it.
@@ -102,7 +102,7 @@ class MariadbSession : public SqlSession {
     return statement;
   }
 
-  SqlValue read(Statement& statement, std::size_t position) const {
+  SqlValue read(MariadbStatement& statement, std::size_t position) const {
     if (statement.is_null(position)) return std::monostate{};
     const MetaColumn& column = statement.column(position);
     if (is_integer(column.type())) return statement.read_as<Poco::Int64>(position);
@@ -116,7 +116,7 @@ class MariadbSession : public SqlSession {
                                                       : real;
   }
 
-  std::int64_t affected(const Statement& statement) const {
+  std::int64_t affected(const MariadbStatement& statement) const {
     // MariaDB counts the rows that an UPDATE changed; how many it matched is in its remark only.
     constexpr const char* matched = "Rows matched: ";
     const char* const remark = mysql_info(handle());
@@ -141,7 +141,7 @@ class MariadbSession : public SqlSession {
   MYSQL* handle() const { return const_cast<mysql::SessionImpl&>(*session_).handle(); }
 
   Poco::SharedPtr<mysql::SessionImpl> session_;
-  StatementMap<std::unique_ptr<Statement>> statements_;
+  StatementMap<std::unique_ptr<MariadbStatement>> statements_;
 };
 
 /// Poco hands `host` to the client library as it is, and the library takes "socket=/path" for one.

@@ -14,7 +14,7 @@ namespace lab::infra {
 namespace {
 
 namespace sqlite = Poco::Data::SQLite;
-struct Statement : PreparedStatement<sqlite::SQLiteStatementImpl> {
+struct SqliteStatement : PreparedStatement<sqlite::SQLiteStatementImpl> {
   using PreparedStatement::PreparedStatement;
   sqlite3_stmt* native = nullptr;  // Poco's own
 };
@@ -89,8 +89,9 @@ class SqliteSession : public SqlSession {
   }
 
   // For run_prepared.
-  std::unique_ptr<Statement> make(std::string_view text, std::size_t values) {
-    auto statement = std::make_unique<Statement>(std::string(text), values, *session_, database_);
+  std::unique_ptr<SqliteStatement> make(std::string_view text, std::size_t values) {
+    auto statement =
+        std::make_unique<SqliteStatement>(std::string(text), values, *session_, database_);
     // Each text is prepared once per connection, so the text finds the statement.
     do {
       statement->native = sqlite3_next_stmt(database_, statement->native);
@@ -100,7 +101,7 @@ class SqliteSession : public SqlSession {
     return statement;
   }
 
-  SqlValue read(Statement& statement, std::size_t position) const {
+  SqlValue read(SqliteStatement& statement, std::size_t position) const {
     // By the value itself: Poco goes by the column's declaration, which SUM(x) does not have.
     switch (sqlite3_column_type(statement.native, static_cast<int>(position))) {
       case SQLITE_NULL: return std::monostate{};
@@ -110,7 +111,7 @@ class SqliteSession : public SqlSession {
     }
   }
 
-  std::int64_t affected(const Statement&) const { return sqlite3_changes(database_); }
+  std::int64_t affected(const SqliteStatement&) const { return sqlite3_changes(database_); }
 
   Error error(const Poco::Exception& exception) const {
     const int extended = sqlite3_extended_errcode(database_);
@@ -124,7 +125,7 @@ class SqliteSession : public SqlSession {
  private:
   Poco::SharedPtr<sqlite::SessionImpl> session_;
   sqlite3* const database_;
-  StatementMap<std::unique_ptr<Statement>> statements_;
+  StatementMap<std::unique_ptr<SqliteStatement>> statements_;
 };
 
 }  // namespace

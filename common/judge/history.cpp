@@ -5,7 +5,8 @@
 namespace lab::judge {
 namespace {
 
-constexpr std::size_t kShown = 8;  // elements of a list: its end decides which version it is
+constexpr std::size_t kShownElements =
+    8;  // elements of a list: its end decides which version it is
 
 std::string text_of(const ListOperation& operation) {
   if (operation.kind == ListOperation::Kind::append)
@@ -34,8 +35,8 @@ std::string action_of(const KeyOperation& operation) {
 }  // namespace
 
 std::string text_of(const List& list) {
-  const bool cut = list.size() > kShown;
-  const auto end = cut ? list.end() - kShown : list.begin();
+  const bool cut = list.size() > kShownElements;
+  const auto end = cut ? list.end() - kShownElements : list.begin();
   return fmt::format("[{}{}]", cut ? "…, " : "", fmt::join(end, list.end(), ", "));
 }
 

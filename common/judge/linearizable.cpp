@@ -12,7 +12,8 @@
 namespace lab::judge {
 namespace {
 
-constexpr std::size_t kShown = 12;  // operations of the run that works; its end is what tells
+constexpr std::size_t kShownOperations =
+    12;  // operations of the run that works; its end is what tells
 
 /// Numbers for values, and back. 0 is absent.
 class Values {
@@ -100,10 +101,12 @@ class Register {
 
  private:
   std::string witness(const Finding& finding, const SearchResult& result) const {
-    const std::size_t first = finding.in_order > kShown ? finding.in_order - kShown : 0;
-    std::string text = fmt::format(
-        "of {} operations that cannot all be put in order, at most {} can{}", steps_.size(),
-        finding.in_order, first > 0 ? fmt::format("; the last {} of those:", kShown) : ":");
+    const std::size_t first =
+        finding.in_order > kShownOperations ? finding.in_order - kShownOperations : 0;
+    std::string text =
+        fmt::format("of {} operations that cannot all be put in order, at most {} can{}",
+                    steps_.size(), finding.in_order,
+                    first > 0 ? fmt::format("; the last {} of those:", kShownOperations) : ":");
     for (std::size_t at = first; at < finding.in_order; ++at) {
       const std::size_t place = finding.operations[at];
       text += fmt::format("\n  {:>2}. {}", at + 1, line_of(history_[place], place));

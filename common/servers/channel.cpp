@@ -25,7 +25,7 @@ namespace {
 constexpr const char* kProgram = "lab_supervisor";
 // Removing a folder waits for the disk, and a disk that others keep busy stalls for seconds. That the
 // supervisor is gone is noticed at once; this only ends the wait for one that was stopped.
-constexpr timeval kAnswerLimit{60, 0};
+constexpr timeval kSupervisorLimit{60, 0};
 
 fs::path supervisor_program() {
   std::error_code error;
@@ -90,7 +90,7 @@ Supervisor::Channel::Channel() {
     throw Failure(errno_error(errno, "cannot make a socket for the supervisor"));
   }
   socket_ = ends[0];
-  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kAnswerLimit, sizeof kAnswerLimit);
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kSupervisorLimit, sizeof kSupervisorLimit);
   supervisor_ = start_program(program, ends[1]);
   ::close(ends[1]);
   if (const auto ready = receive_message(socket_); !ready) {

@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 namespace lab::servers {
 namespace {
 
-constexpr const char* kSocket = "mysql.sock";
+constexpr const char* kMariadbSocket = "mysql.sock";
 constexpr const char* kInitFile = "init.sql";
-constexpr std::uint64_t kSpace = 140'000'000;  // data 25 MB, the log, and room to work
+constexpr std::uint64_t kMariadbSpace = 140'000'000;  // data 25 MB, the log, and room to work
 
 // Small, because several servers may run beside each other; durable, because losing acknowledged
 // writes is a lesson only where it is chosen (innodb_flush_log_at_trx_commit stays 1).
@@ -94,7 +94,7 @@ class PrivateMariadb : public ChildServer<SqlServer> {
                    .answers = [this]() -> Result<bool> { return Greeting::seen(socket()); }}));
   }
 
-  fs::path socket() const override { return folder() / kSocket; }
+  fs::path socket() const override { return folder() / kMariadbSocket; }
   int port() const override { return port_; }
   std::string user() const override { return "lab"; }
   std::string password() const override { return password_; }
@@ -204,7 +204,7 @@ Result<std::unique_ptr<SqlServer>> make_mariadb(std::shared_ptr<Supervisor::Chan
     port = *free;
   }
   const auto prepared =
-      prepared_data(*channel, "mariadb-" + installed.version + "-1", this_user(), kSpace,
+      prepared_data(*channel, "mariadb-" + installed.version + "-1", this_user(), kMariadbSpace,
                     [&](const fs::path& folder) { return prepare(*channel, installed, folder); });
   if (!prepared) return prepared.error();
   auto folder = channel->make_folder(this_user());
@@ -212,7 +212,7 @@ Result<std::unique_ptr<SqlServer>> make_mariadb(std::shared_ptr<Supervisor::Chan
   auto server =
       std::make_unique<PrivateMariadb>(channel, installed, *folder, std::move(options), port);
   if (auto fits = check_socket_path(server->socket()); !fits) return fits.error();
-  if (auto room = need_space(*folder, kSpace); !room) return room.error();
+  if (auto room = need_space(*folder, kMariadbSpace); !room) return room.error();
   if (auto started = server->start_first(*prepared); !started) return started.error();
   return std::unique_ptr<SqlServer>(std::move(server));
 }

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace lab::servers {
 namespace {
 
-constexpr std::uint64_t kSpace = 120'000'000;  // data 38 MB, and room for the log of writes
+constexpr std::uint64_t kPostgresSpace = 120'000'000;  // data 38 MB, and room for the log of writes
 // A commit waits for the disk, and a disk that others keep busy stalls for seconds.
 constexpr Nanos kAnswerLimit = 30s;
 constexpr int kPortWithoutTcp = 5432;  // then it only names the socket file
@@ -271,7 +271,7 @@ Result<std::unique_ptr<SqlServer>> make_postgres(std::shared_ptr<Supervisor::Cha
     port = *free;
   }
   const auto prepared = prepared_data(
-      *channel, "postgres-" + installed.version + "-1", *user, kSpace,
+      *channel, "postgres-" + installed.version + "-1", *user, kPostgresSpace,
       [&](const fs::path& folder) { return prepare(*channel, installed, *user, folder); });
   if (!prepared) return prepared.error();
   auto folder = channel->make_folder(*user);
@@ -279,7 +279,7 @@ Result<std::unique_ptr<SqlServer>> make_postgres(std::shared_ptr<Supervisor::Cha
   auto server = std::make_unique<PrivatePostgres>(channel, installed, *user, *folder,
                                                   std::move(options), port);
   if (auto fits = check_socket_path(server->socket_file()); !fits) return fits.error();
-  if (auto room = need_space(*folder, kSpace); !room) return room.error();
+  if (auto room = need_space(*folder, kPostgresSpace); !room) return room.error();
   if (auto started = server->start_first(*prepared); !started) return started.error();
   return std::unique_ptr<SqlServer>(std::move(server));
 }

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace lab::servers {
 namespace {
 
-constexpr std::uint64_t kSpace = 100'000'000;
+constexpr std::uint64_t kRabbitSpace = 100'000'000;
 constexpr const char* kUser = "lab";
 constexpr const char* kCookie = ".erlang.cookie";
 constexpr const char* kConfiguration = "lab";  // Erlang adds ".config"
@@ -250,7 +250,7 @@ Result<std::unique_ptr<RabbitServer>> make_rabbitmq(std::shared_ptr<Supervisor::
   if (!folder) return folder.error();
   auto server = std::make_unique<PrivateRabbit>(channel, installed, find_erlang(), *folder,
                                                 std::move(options), *port);
-  if (auto room = need_space(*folder, kSpace); !room) return room.error();
+  if (auto room = need_space(*folder, kRabbitSpace); !room) return room.error();
   if (auto started = server->start_first(); !started) return started.error();
   return std::unique_ptr<RabbitServer>(std::move(server));
 }

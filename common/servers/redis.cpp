@@ -9,7 +9,7 @@ namespace fs = std::filesystem;
 namespace lab::servers {
 namespace {
 
-constexpr const char* kSocket = "redis.sock";
+constexpr const char* kRedisSocket = "redis.sock";
 constexpr const char* kDump = "dump.rdb";
 
 class PrivateRedis : public ChildServer<RedisServer> {
@@ -27,7 +27,7 @@ class PrivateRedis : public ChildServer<RedisServer> {
                                              .answers = [this] { return answers(); }}));
   }
 
-  fs::path socket() const override { return folder() / kSocket; }
+  fs::path socket() const override { return folder() / kRedisSocket; }
   int port() const override { return port_; }
   Result<void> start_first() { return start_on_a_free_port(*this, port_, child().log()); }
 
@@ -41,7 +41,7 @@ class PrivateRedis : public ChildServer<RedisServer> {
             "--bind",
             "127.0.0.1",
             "--unixsocket",
-            kSocket,
+            kRedisSocket,
             "--unixsocketperm",
             "700",
             "--dir",

@@ -23,9 +23,9 @@ constexpr auto kLook = std::chrono::milliseconds(2);  // between two questions w
 constexpr int kConfirmed = 2;  // a transaction that was just let go may still be counted once
 
 /// One transaction's connection. Not thread-safe.
-class Transaction {
+class Performer {
  public:
-  explicit Transaction(std::unique_ptr<SqlConnection> connection)
+  explicit Performer(std::unique_ptr<SqlConnection> connection)
       : connection_(std::move(connection)) {}
 
   Answer perform(const std::string& statement) {
@@ -86,9 +86,9 @@ class Player::Stage {
   Stage(std::vector<std::unique_ptr<SqlConnection>> connections,
         std::unique_ptr<SqlConnection> observer, std::string count_waiting, PlayerLimits limits)
       : observer_(std::move(observer)), count_waiting_(std::move(count_waiting)), limits_(limits) {
-    for (auto& connection : connections) transactions_.emplace_back(std::move(connection));
-    todo_.resize(transactions_.size());
-    for (std::size_t who = 0; who < transactions_.size(); ++who)
+    for (auto& connection : connections) performers_.emplace_back(std::move(connection));
+    todo_.resize(performers_.size());
+    for (std::size_t who = 0; who < performers_.size(); ++who)
       threads_.emplace_back([this, who] { act(who); });
   }
 
@@ -102,7 +102,7 @@ class Player::Stage {
   }
 
   Played play(const Script& script) {
-    for (auto& transaction : transactions_) transaction.start_over();
+    for (auto& performer : performers_) performer.start_over();
     for (const auto& statement : reset_accounts()) ask(statement);
     {
       const std::lock_guard lock(mutex_);
@@ -115,7 +115,7 @@ class Player::Stage {
       settle();
     }
     finish();
-    for (auto& transaction : transactions_) transaction.start_over();
+    for (auto& performer : performers_) performer.start_over();
     for (std::size_t step = 0; step < answers_.size(); ++step)
       answers_[step].waited = waited_[step];
     return {script, std::move(answers_), ask("SELECT id, balance FROM accounts ORDER BY id").rows};
@@ -138,7 +138,7 @@ class Player::Stage {
       const std::string statement = script_->steps[step].statement;
       const std::size_t began = given_;
       lock.unlock();
-      Answer answer = transactions_[who].perform(statement);
+      Answer answer = performers_[who].perform(statement);
       lock.lock();
       answers_[step] = std::move(answer);
       answers_[step].steps = given_ - began;
@@ -210,7 +210,7 @@ class Player::Stage {
                        lab::seconds(limits_.step));
   }
 
-  std::vector<Transaction> transactions_;
+  std::vector<Performer> performers_;
   std::unique_ptr<SqlConnection> observer_;
   const std::string count_waiting_;
   const PlayerLimits limits_;

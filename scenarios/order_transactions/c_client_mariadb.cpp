@@ -7,7 +7,7 @@
 namespace order_transactions {
 namespace {
 
-struct CloseConnection {
+struct CloseMariadb {
   void operator()(MYSQL* connection) const { mysql_close(connection); }
 };
 struct CloseStatement {
@@ -66,7 +66,7 @@ class MariadbClient : public CClient {
     throw lab::Failure(std::string("MariaDB's C client: ") + mysql_error(connection_.get()));
   }
 
-  std::unique_ptr<MYSQL, CloseConnection> connection_;
+  std::unique_ptr<MYSQL, CloseMariadb> connection_;
   Statement order_;
 };
 

@@ -7,7 +7,7 @@
 namespace order_transactions {
 namespace {
 
-struct CloseConnection {
+struct ClosePostgres {
   void operator()(PGconn* connection) const { PQfinish(connection); }
 };
 struct FreeResult {
@@ -63,7 +63,7 @@ class PostgresClient : public CClient {
     throw lab::Failure(std::string("PostgreSQL's C client: ") + PQerrorMessage(connection_.get()));
   }
 
-  std::unique_ptr<PGconn, CloseConnection> connection_;
+  std::unique_ptr<PGconn, ClosePostgres> connection_;
 };
 
 }  // namespace

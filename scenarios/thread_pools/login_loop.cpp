@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kThrowOneIn = 4;
+constexpr std::size_t kLoginsPerThrow = 4;
 constexpr Nanos kBlocked = 50ms;  // a directory server that does not answer
 constexpr Nanos kQuiet = 10ms;    // before and after the logins
 
@@ -78,7 +78,7 @@ void LoginLoop::offer() {
 }
 
 void LoginLoop::log_in(std::size_t number) {
-  const bool throws = orders_.fault == kThrowing && number % kThrowOneIn == 0;
+  const bool throws = orders_.fault == kThrowing && number % kLoginsPerThrow == 0;
   // As many as there are workers, in the middle of the load.
   const bool blocks = orders_.fault == kBlocking && number >= orders_.logins / 2 &&
                       number < orders_.logins / 2 + orders_.size.workers;

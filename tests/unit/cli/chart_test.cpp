@@ -11,12 +11,12 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kResult = R"({"schema":"lab.result/1","variants":[
+const std::string kCharted = R"({"schema":"lab.result/1","variants":[
   {"name":"slow","ranked":false,"metrics":[{"name":"per_second","median":250}]},
   {"name":"fast","ranked":true,"metrics":[{"name":"per_second","median":1000},{"name":"beside","median":500}]}]})";
 
 TEST(BarChart, HasABarAMetricAndMarksWhoBrokeACheck) {
-  const std::string svg = bar_chart(kResult, {"per_second", "beside"}).value();
+  const std::string svg = bar_chart(kCharted, {"per_second", "beside"}).value();
   EXPECT_THAT(svg, HasSubstr("slow ✗"));
   EXPECT_THAT(svg, HasSubstr(">fast</text>"));
   EXPECT_THAT(svg, HasSubstr("width=\"440.0\""));
@@ -28,8 +28,8 @@ TEST(BarChart, HasABarAMetricAndMarksWhoBrokeACheck) {
 }
 
 TEST(BarChart, OfWhatIsNotThereIsAnError) {
-  EXPECT_THAT(bar_chart(kResult, {"nonsense"}).error().message, HasSubstr("nonsense"));
-  EXPECT_FALSE(bar_chart(kResult, {}));
+  EXPECT_THAT(bar_chart(kCharted, {"nonsense"}).error().message, HasSubstr("nonsense"));
+  EXPECT_FALSE(bar_chart(kCharted, {}));
   EXPECT_FALSE(bar_chart("{}", {"per_second"}));
   EXPECT_FALSE(bar_chart("nonsense", {"per_second"}));
 }
@@ -39,7 +39,7 @@ TEST(Picture, IsStaleUntilItsFileIsAsItShouldBe) {
   const auto renewed = [&](const std::string& text) {
     return refresh(text, "docs/page.md",
                    [&](const std::string& path) -> Result<std::string> {
-                     if (path == "r.json") return kResult;
+                     if (path == "r.json") return kCharted;
                      if (path == "docs/p.svg" && !on_disk.empty()) return on_disk;
                      return Error{ErrorCode::not_found, Happened::no, "cannot read " + path};
                    })

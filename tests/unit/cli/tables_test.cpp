@@ -9,7 +9,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::string_view kResult = R"json({
+constexpr std::string_view kTabulated = R"json({
   "schema": "lab.result/1", "scenario": "cache-aside", "backend": "real", "fault": "redis-kill", "seed": 7,
   "commit": "abc1234", "machine": {"cpus": 2, "cpu": "Some CPU", "system": "Debian GNU/Linux 12"},
   "servers": [{"kind": "redis", "version": "7.0.15"}],
@@ -34,7 +34,7 @@ constexpr std::string_view kResult = R"json({
 })json";
 
 std::string table(const std::string& kind, const std::vector<std::string>& metrics = {}) {
-  const auto made = result_table(kResult, kind, metrics, "scenarios/cache_aside/README.md");
+  const auto made = result_table(kTabulated, kind, metrics, "scenarios/cache_aside/README.md");
   return made ? *made : "error: " + made.error().message;
 }
 
@@ -42,7 +42,7 @@ TEST(ResultTable, VariantsLinkToTheirSourceFromTheDocument) {
   const std::string text = table("variants");
   EXPECT_THAT(text,
               HasSubstr("| [naive](variants/naive.h) | must_break(fresh) | ask \\| keep |\n"));
-  EXPECT_THAT(result_table(kResult, "variants", {}, "README.md").value(),
+  EXPECT_THAT(result_table(kTabulated, "variants", {}, "README.md").value(),
               HasSubstr("[lease](scenarios/cache_aside/variants/lease.h)"));
 }
 

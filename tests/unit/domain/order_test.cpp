@@ -8,8 +8,8 @@
 namespace lab::domain {
 namespace {
 
-constexpr OrderState all_states[] = {OrderState::placed, OrderState::paid, OrderState::shipped,
-                                     OrderState::delivered, OrderState::cancelled};
+constexpr OrderState order_states[] = {OrderState::placed, OrderState::paid, OrderState::shipped,
+                                       OrderState::delivered, OrderState::cancelled};
 
 Order order_of(std::vector<OrderLine> lines) {
   return {OrderId{7}, UserId{1}, OrderState::placed, std::move(lines)};
@@ -71,8 +71,8 @@ TEST(Order, GoesThroughItsStates) {
 
 TEST(Order, EveryOtherStepIsAConflict) {
   int allowed = 0;
-  for (const OrderState from : all_states) {
-    for (const OrderState to : all_states) {
+  for (const OrderState from : order_states) {
+    for (const OrderState to : order_states) {
       Order order = order_of({line(1, 1, 5)});
       order.state = from;
       const auto advanced = advance(order, to);
@@ -88,7 +88,7 @@ TEST(Order, EveryOtherStepIsAConflict) {
 }
 
 TEST(Order, StatesAreReadBackFromTheirNames) {
-  for (const OrderState state : all_states) EXPECT_EQ(*parse_order_state(name(state)), state);
+  for (const OrderState state : order_states) EXPECT_EQ(*parse_order_state(name(state)), state);
   EXPECT_EQ(parse_order_state("Placed").error().code, ErrorCode::invalid);
   EXPECT_EQ(parse_order_state("").error().code, ErrorCode::invalid);
 }

@@ -5,19 +5,20 @@
 namespace lab::domain {
 namespace {
 
-constexpr PaymentState all_states[] = {PaymentState::pending, PaymentState::authorised,
-                                       PaymentState::captured, PaymentState::refunded,
-                                       PaymentState::failed};
+constexpr PaymentState payment_states[] = {PaymentState::pending, PaymentState::authorised,
+                                           PaymentState::captured, PaymentState::refunded,
+                                           PaymentState::failed};
 
 TEST(Payment, StatesAreReadBackFromTheirNames) {
-  for (const PaymentState state : all_states) EXPECT_EQ(*parse_payment_state(name(state)), state);
+  for (const PaymentState state : payment_states)
+    EXPECT_EQ(*parse_payment_state(name(state)), state);
   EXPECT_FALSE(parse_payment_state("paid"));
 }
 
 TEST(Payment, OnlyTheDocumentedStepsAreAllowed) {
   int allowed = 0;
-  for (const PaymentState from : all_states) {
-    for (const PaymentState to : all_states) allowed += can_become(from, to);
+  for (const PaymentState from : payment_states) {
+    for (const PaymentState to : payment_states) allowed += can_become(from, to);
   }
   EXPECT_EQ(allowed, 5);
   EXPECT_TRUE(can_become(PaymentState::pending, PaymentState::authorised));
