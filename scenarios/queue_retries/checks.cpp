@@ -31,20 +31,25 @@ ByJob by_job(const Evidence& evidence) {
   return jobs;
 }
 
-/// A queue that remembers no ids may have a job again for each time that its producer asked again, and for each report of a
-/// failure that was cut off: the next attempt may be there beside the one that failed.
-std::int64_t copies_of(const Evidence& evidence, std::int64_t job) {
-  if (evidence.remembers_ids) return 1;
-  std::int64_t copies = 1;
-  for (const auto& enqueued : evidence.jobs) {
-    if (enqueued.job.number == job) copies = enqueued.tries;
+/// How often a job may be there. A queue that remembers no ids may have it again for each time that its producer asked again,
+/// and for each report of a failure that was cut off: the next attempt may be there beside the one that failed.
+class Copies {
+ public:
+  explicit Copies(const Evidence& evidence) {
+    if (evidence.remembers_ids) return;
+    for (const auto& enqueued : evidence.jobs) more_[enqueued.job.number] = enqueued.tries - 1;
+    for (const auto& op : evidence.operations) {
+      if (op.kind == kFail && op.outcome == Outcome::info) ++more_[op.key];
+    }
   }
-  return copies + std::count_if(evidence.operations.begin(), evidence.operations.end(),
-                                [&](const Operation& op) {
-                                  return op.key == job && op.kind == kFail &&
-                                         op.outcome == Outcome::info;
-                                });
-}
+  std::int64_t of(std::int64_t job) const {
+    const auto found = more_.find(job);
+    return found == more_.end() ? 1 : 1 + found->second;
+  }
+
+ private:
+  std::map<std::int64_t, std::int64_t> more_;
+};
 
 std::string at(Nanos time) {
   return fmt::format("{:.1f} ms", milliseconds(time));
@@ -154,11 +159,27 @@ Answer attempts_within_limit(const Evidence& evidence) {
   return CheckResult::holds(examined.size());
 }
 
-bool absent(const std::vector<Absence>& absences, std::uint32_t worker, Nanos from, Nanos to) {
-  return std::any_of(absences.begin(), absences.end(), [&](const Absence& absence) {
-    return absence.worker == worker && absence.begin <= to && absence.end >= from;
-  });
-}
+/// When which worker was not there. One's absences do not overlap.
+class Absences {
+ public:
+  explicit Absences(const std::vector<Absence>& all) {
+    for (const auto& absence : all) of_worker_[absence.worker].push_back(absence);
+    for (auto& [worker, absences] : of_worker_)
+      std::sort(absences.begin(), absences.end(),
+                [](const Absence& a, const Absence& b) { return a.end < b.end; });
+  }
+  bool any(std::uint32_t worker, Nanos from, Nanos to) const {
+    const auto found = of_worker_.find(worker);
+    if (found == of_worker_.end()) return false;
+    const auto first =
+        std::lower_bound(found->second.begin(), found->second.end(), from,
+                         [](const Absence& absence, Nanos time) { return absence.end < time; });
+    return first != found->second.end() && first->begin <= to;
+  }
+
+ private:
+  std::map<std::uint32_t, std::vector<Absence>> of_worker_;
+};
 
 /// What a worker and a queue took for jobs that waited: it may sleep or be at work, and where there is no front of the queue,
 /// others wait before it. Each is what the run itself measured.
@@ -168,6 +189,7 @@ Nanos taken_by_others(const Evidence& evidence) {
   std::map<std::int64_t, bool> seen;
   std::map<std::int64_t, const Enqueuing*> jobs;
   for (const auto& enqueued : evidence.jobs) jobs[enqueued.job.number] = &enqueued;
+  const Absences deaths(evidence.deaths), pauses(evidence.pauses);
   for (const auto& op : evidence.operations) {
     const auto job = jobs.find(op.key);
     if (job == jobs.end()) continue;
@@ -178,8 +200,8 @@ Nanos taken_by_others(const Evidence& evidence) {
     const bool at_work = began != last_claim.end() &&
                          (job->second->job.trait != Trait::slow || evidence.handed_out_ahead) &&
                          op.outcome != Outcome::info &&
-                         !absent(evidence.deaths, op.client, began->second, op.returned) &&
-                         !absent(evidence.pauses, op.client, began->second, op.returned);
+                         !deaths.any(op.client, began->second, op.returned) &&
+                         !pauses.any(op.client, began->second, op.returned);
     if (at_work) longest_turn = std::max(longest_turn, op.returned - began->second);
     if (op.kind != kClaim || std::exchange(seen[op.key], true)) continue;
     longest_wait =
@@ -194,8 +216,10 @@ Answer retry_within_backoff(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   std::uint64_t examined = 0;
   const Nanos lateness = redelivery_bound(evidence) + evidence.rounding;
+  const Copies copies(evidence);
+  const Absences pauses(evidence.pauses);
   for (const auto& [job, operations] : by_job(evidence)) {
-    if (copies_of(evidence, job) > 1) continue;
+    if (copies.of(job) > 1) continue;
     // Of each worker's own claim: one that slept may write down an early claim after another's later one.
     std::map<std::uint32_t, std::int64_t> attempts;
     for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -222,8 +246,7 @@ Answer retry_within_backoff(const Evidence& evidence) {
                         at(gap), at(delay), life_of(evidence, job)),
             examined);
       // One that was stopped or killed as it claimed has written it down late, or never.
-      const bool excused =
-          absent(evidence.pauses, (*next)->client, failed.returned, (*next)->returned);
+      const bool excused = pauses.any((*next)->client, failed.returned, (*next)->returned);
       if (excused || (*next)->returned - failed.returned <= delay + lateness) continue;
       return CheckResult::violated(
           fmt::format(
@@ -253,10 +276,10 @@ Answer redelivered_in_time(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   const auto all = redeliveries(evidence);
   if (all.empty()) return CheckResult::inconclusive("no worker died with a job in hand");
+  const Nanos of_each = redelivery_bound(evidence);
   for (const auto& redelivery : all) {
     const Nanos took = redelivery.back_at - redelivery.lost_at;
-    const Nanos bound = redelivery_bound(evidence) +
-                        (redelivery.again ? evidence.noticed + evidence.idle : Nanos{});
+    const Nanos bound = of_each + (redelivery.again ? evidence.noticed + evidence.idle : Nanos{});
     if (took <= bound) continue;
     return CheckResult::violated(
         fmt::format("job {} was claimed again {} after worker {} had died with it; the bound is "
@@ -284,9 +307,10 @@ Answer redelivered_in_time(const Evidence& evidence) {
 Answer late_completion_rejected(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   std::uint64_t examined = 0;
+  const Copies all(evidence);
   for (const auto& [job, operations] : by_job(evidence)) {
     std::int64_t latest = 0;
-    const auto copies = copies_of(evidence, job);
+    const auto copies = all.of(job);
     std::int64_t completions = 0;
     const Operation* accepted = nullptr;
     for (const auto* op : operations) {
@@ -316,6 +340,7 @@ Answer late_completion_rejected(const Evidence& evidence) {
 Answer heartbeat_keeps_lease(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   const auto jobs = by_job(evidence);
+  const Absences deaths(evidence.deaths), pauses(evidence.pauses);
   std::uint64_t examined = 0;
   bool unclear = false;
   for (const auto& enqueued : evidence.jobs) {
@@ -324,9 +349,8 @@ Answer heartbeat_keeps_lease(const Evidence& evidence) {
     const Operation* before = nullptr;
     for (const auto* op : found->second) {
       if (op->kind != kClaim) continue;
-      const bool again = before &&
-                         !absent(evidence.deaths, before->client, before->returned, op->returned) &&
-                         !absent(evidence.pauses, before->client, before->returned, op->returned);
+      const bool again = before && !deaths.any(before->client, before->returned, op->returned) &&
+                         !pauses.any(before->client, before->returned, op->returned);
       const bool late = evidence.hiccup > evidence.lease / 3;  // a renewal may have been, too
       unclear |= again && late;
       if (again && !late)
@@ -353,6 +377,7 @@ Answer heartbeat_keeps_lease(const Evidence& evidence) {
 Answer poison_buried(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   std::uint64_t examined = 0;
+  const Copies copies(evidence);
   for (const auto& enqueued : evidence.jobs) {
     if (enqueued.job.trait != Trait::poison || enqueued.outcome != Outcome::ok) continue;
     const auto claims = std::count_if(
@@ -361,7 +386,7 @@ Answer poison_buried(const Evidence& evidence) {
     const auto* status = status_of(evidence, enqueued.job.number);
     const bool buried = status && status->state == JobState::dead;
     ++examined;
-    if (claims > copies_of(evidence, enqueued.job.number) * (kMaxStalls + 1) ||
+    if (claims > copies.of(enqueued.job.number) * (kMaxStalls + 1) ||
         (buried && status->stalls != kMaxStalls + 1) || (!buried && evidence.drained))
       return CheckResult::violated(
           fmt::format("{} kills whoever works on it and is {} after {} claims{}: {}",
