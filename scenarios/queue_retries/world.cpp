@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "fault_run.h"
 #include "job_lists.h"
 #include "providers.h"
 #include "queue/sql_queue.h"
@@ -34,7 +33,8 @@ bool wants_broker(const RunPlan& plan, const std::vector<Recipe>& recipes) {
 
 class World : public Session {
  public:
-  World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes)
+  World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes,
+        const std::function<void(Sizes&)>& adjust)
       : backends_(lab::backends::open(plan, events,
                                       {.redis = true,
                                        .durable_redis = true,
@@ -50,6 +50,7 @@ class World : public Session {
                                     plan.fault + " needs a broker that is a process of its own; "
                                                  "choose --backend real"});
     }
+    if (adjust) adjust(sizes_);
     must(SqlProvider::create_table(*sql_));
     must(create_list_table(*sql_));
     must(lab::queue::SqlJobQueue::create_tables(*sql_));
@@ -124,9 +125,9 @@ Timing timing(const Flags& flags) {
   return timing;
 }
 
-std::unique_ptr<Session> open_world(RunPlan& plan, EventStream& events,
-                                    std::vector<Recipe> recipes) {
-  return std::make_unique<World>(plan, events, std::move(recipes));
+std::unique_ptr<Session> open_world(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes,
+                                    const std::function<void(Sizes&)>& adjust) {
+  return std::make_unique<World>(plan, events, std::move(recipes), adjust);
 }
 
 }  // namespace queue_retries

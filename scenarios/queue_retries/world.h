@@ -2,9 +2,11 @@
 // The world that a run of this scenario happens in: a broker, a database with the provider's books, and workers that are
 // processes.
 
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "fault_run.h"
 #include "harness/scenario.h"
 #include "worker_process.h"
 
@@ -12,8 +14,10 @@ namespace queue_retries {
 
 lab::harness::Timing timing(const lab::harness::Flags& flags);
 
+/// `adjust` changes what choose_sizes() says.
 std::unique_ptr<lab::harness::Session> open_world(lab::harness::RunPlan& plan,
                                                   lab::harness::EventStream& events,
-                                                  std::vector<Recipe> recipes);
+                                                  std::vector<Recipe> recipes,
+                                                  const std::function<void(Sizes&)>& adjust = {});
 
 }  // namespace queue_retries

@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-
 #include "actors/role.h"
 #include "fault_run.h"
 #include "observed_queue.h"
@@ -24,17 +22,27 @@ using lab::harness::Verdict;
 using lab::queue::JobQueue;
 using ::testing::HasSubstr;
 
-/// Looks for expired leases once in so long a time.
-class SeldomSwept : public ForwardingQueue {
+/// Takes leases away long after they should have ended: each lasts twenty times as long as its worker asked for. Half of the
+/// redeliveries may take a lease, a sweep and a sleep, and what the machine was late at worst: that would have to be seconds.
+class LateSwept : public ForwardingQueue {
  public:
   using ForwardingQueue::ForwardingQueue;
-  Result<std::size_t> sweep(std::size_t most) override {
-    const auto beat = lab::now().time_since_epoch() / 700ms;
-    return last_.exchange(beat) == beat ? Result<std::size_t>(0) : queue_.sweep(most);
+  Result<std::vector<LeasedJob>> claim(const Claim& claim) override {
+    return queue_.claim(longer(claim));
+  }
+  Result<Turn> complete_and_claim(std::span<const Receipt> receipts, const Claim& claim) override {
+    return queue_.complete_and_claim(receipts, longer(claim));
+  }
+  Result<std::vector<bool>> renew(std::span<const Receipt> receipts, lab::Nanos lease) override {
+    return queue_.renew(receipts, kTimes * lease);
   }
 
  private:
-  std::atomic<std::int64_t> last_{0};
+  static constexpr int kTimes = 20;
+  static Claim longer(Claim claim) {
+    claim.lease *= kTimes;
+    return claim;
+  }
 };
 
 /// Says that a lease is renewed.
@@ -101,19 +109,40 @@ struct Mutant {
   std::string lacks;
   std::unique_ptr<JobQueue> (*around)(JobQueue&);
   std::string fault, breaks;
+  /// So that it is found out on a slow machine too.
+  void (*adjust)(Sizes&) = [](Sizes&) {};
   Store store = Store::leases;
 };
 
+/// The workers are behind with their work, so that whoever is stopped has a whole batch in hand; and a pause is long enough
+/// for three more sweeps after the one that has to come.
+void always_busy(Sizes& sizes) {
+  sizes.takes = 20ms;
+  sizes.sweep_every = 150ms;
+}
+/// The poison alone is redelivered twice, and a lease is long here.
+void few_deaths(Sizes& sizes) {
+  sizes.kills = 8;
+}
+/// The check cannot tell when the machine stood still for a third of it.
+void long_lease(Sizes& sizes) {
+  sizes.lease = 1200ms;
+}
+
 const std::vector<Mutant> kMutants{
-    {"a_fence", make<UnfencedQueue>, kWorkerPause, "late-completion-rejected"},
-    {"a_sweep_in_time", make<SeldomSwept>, kWorkerKill, "redelivered-in-time"},
-    {"a_heartbeat", make<NeverRenewed>, "none", "heartbeat-keeps-lease"},
+    {"a_fence", make<UnfencedQueue>, kWorkerPause, "late-completion-rejected", always_busy},
+    {"a_sweep_in_time", make<LateSwept>, kWorkerKill, "redelivered-in-time", few_deaths},
+    {"a_heartbeat", make<NeverRenewed>, "none", "heartbeat-keeps-lease", long_lease},
     {"a_backoff", make<ImpatientQueue>, "none", "retry-within-backoff"},
     {"a_grave", forget_what_kills, "none", "poison-buried"},
     {"a_memory", forget_some, "none", "no-job-lost"},
 };
 const std::vector<Mutant> kBrokerMutants{
-    {"a_memory_in_the_broker", forget_some, "none", "no-job-lost", Store::broker},
+    {.lacks = "a_memory_in_the_broker",
+     .around = forget_some,
+     .fault = "none",
+     .breaks = "no-job-lost",
+     .store = Store::broker},
 };
 
 Recipe recipe_of(const Mutant& mutant) {
@@ -139,7 +168,7 @@ lab::harness::TrialReport run(const Mutant& mutant, Backend backend) {
   plan.fault = mutant.fault;
   plan.timing = timing(plan.flags);
   lab::harness::EventStream events;
-  const auto world = open_world(plan, events, {recipe_of(mutant)});
+  const auto world = open_world(plan, events, {recipe_of(mutant)}, mutant.adjust);
   lab::harness::Variant variant;
   variant.name = mutant.lacks;
   return world->trial(variant, events);
