@@ -96,8 +96,9 @@ void FaultPlan::State::begin(std::size_t index) {
   record.target = fault.target;
   record.began = elapsed();
   add_error(record, outcome_of(fault.begin));
+  record.in_force = elapsed();
   records.push_back(record);
-  const Active begun{index, records.size() - 1, record.began + fault.duration};
+  const Active begun{index, records.size() - 1, record.in_force + fault.duration};
   if (observer) observer(record, false);
   // A beginning that failed may have done half of its work: mend it now.
   if (record.error.empty()) {

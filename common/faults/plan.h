@@ -27,10 +27,11 @@ struct Fault {
 struct FaultRecord {
   std::string name, target;
   Nanos began{}, ended{};  // began: just before begin() was called; ended: after end() returned
+  Nanos in_force{};        // when begin() had returned: from then until end() it was surely there
   std::string error;       // why begin or end failed; empty when they did not
 };
 
-/// A fault lasts its duration from when it really began; a beginning that failed is ended at once.
+/// A fault lasts its duration from when it is in force; a beginning that failed is ended at once.
 /// Carries out the faults at their times on a thread of its own. Every fault that began is ended,
 /// also when the run is stopped early: the destructor and stop() end it at once.
 class FaultPlan {

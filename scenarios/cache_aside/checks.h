@@ -36,7 +36,8 @@ struct Evidence {
   bool at_once = false;
   lab::Nanos bound() const { return at_once ? lab::Nanos{} : lifetime + slowest_fill; }
 
-  // The outage, empty when the run had none. Its operations tell what their thread waited for a core (no_core), but for the
+  // The outage, empty when the run had none: while Redis was surely away, for on a busy machine it goes late, and reads that it
+  // still answered would speak for a variant. Its operations tell what their thread waited for a core (no_core), but for the
   // database's part of the call.
   lab::harness::Window outage;
   lab::Nanos cache_timeout{};

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -101,17 +102,23 @@ class FaultRun {
     const HiccupMeter hiccups;
     for (std::uint32_t node = 0; node < kNodes; ++node) nodes_.store(node).start_recording();
     load_began_ = now() - zero_;
-    lab::faults::FaultPlan plan(setting_.backends.redis->faults(timing));
+    auto faults = setting_.backends.redis->faults(timing);
+    std::atomic<std::size_t> to_end = faults.size();
+    lab::faults::FaultPlan plan(std::move(faults));
     plan.start(now(), [&](const lab::faults::FaultRecord& fault, bool ended) {
+      if (ended) --to_end;
       events_.emit("fault", {{"variant", setting_.recipe.variant},
                              {"name", fault.name},
                              {"target", fault.target},
                              {"state", std::string(ended ? "ended" : "began")}});
     });
-    // The recovery begins when the fault has really ended, however long the server took to come back.
-    offer_load(timing.warm_up + timing.steady + timing.fault, 0);
+    // The recovery begins when the fault has really ended, however late it began and however long the server took to come
+    // back; the load goes on as long.
+    std::uint64_t part = 0;
+    offer_load(timing.warm_up + timing.steady + timing.fault, part);
+    while (to_end > 0 && !lab::stop_requested()) offer_load(50ms, ++part);
     keep_faults(plan.finish());
-    offer_load(timing.recovery, 1);
+    offer_load(timing.recovery, ++part);
     load_ = {load_began_, now() - zero_};
     keep_store_times(hiccups);
   }
@@ -120,7 +127,7 @@ class FaultRun {
     const OpenLoad load{.operations_per_second = kRate,
                         .in_flight = kInFlight,
                         .duration = duration,
-                        .seed = setting_.plan.flags.seed * 2 + part};
+                        .seed = lab::Random(setting_.plan.flags.seed).stream(part)()};
     evidence_.history.append(open_loop(zero_, load, [&](std::uint32_t client, lab::Random& random) {
       const Nanos waited = waited_outside_the_store();
       Operation op = workload_.operate(nodes_.catalog(client), random);
@@ -140,8 +147,9 @@ class FaultRun {
       faults_.push_back({record.name, record.target, setting_.recipe.variant,
                          lab::milliseconds(load_began_ + record.began),
                          lab::milliseconds(load_began_ + record.ended), record.error});
-      if (record.name == setting_.plan.fault)
-        evidence_.outage = {load_began_ + record.began, load_began_ + record.ended};
+      if (record.name != setting_.plan.fault) continue;
+      evidence_.outage = {load_began_ + record.in_force, load_began_ + record.ended};
+      fault_began_ = load_began_ + record.began;
     }
   }
 
@@ -150,7 +158,8 @@ class FaultRun {
     // Reads that were planned in the outage may still be under way for a while after it.
     const Instant begin = zero_ + evidence_.outage.begin;
     const Instant end = zero_ + evidence_.outage.end + 2 * setting_.times.cache_timeout;
-    const Instant healthy_until = evidence_.outage.length() > Nanos{} ? begin : zero_ + load_.end;
+    const Instant healthy_until =
+        zero_ + (evidence_.outage.length() > Nanos{} ? fault_began_ : load_.end);
     const Instant healthy_from = zero_ + load_.begin + setting_.plan.timing.warm_up;
     const Instant outage_ended = zero_ + evidence_.outage.end;
     Histogram during, within;
@@ -247,8 +256,8 @@ class FaultRun {
       if (op.kind == kRead) longest_read = std::max(longest_read, op.duration());
     });
     const bool silent = plan.fault == "redis-pause" || plan.fault == "redis-slow";
-    evidence_.slowest_fill =
-        longest_read + times.cache_timeout + (silent ? evidence_.outage.length() : Nanos{});
+    evidence_.slowest_fill = longest_read + times.cache_timeout +
+                             (silent ? evidence_.outage.end - fault_began_ : Nanos{});
   }
 
   void rest_and_compare() {
@@ -307,8 +316,8 @@ class FaultRun {
     guards.push_back({"clients of Redis felt the fault", effect.felt, effect.detail});
     guards.push_back(
         {"operations were in flight during the fault", hit > 0, fmt::format("{} operations", hit)});
-    guards.push_back({"reads succeeded before the fault",
-                      reads({load_.begin, evidence_.outage.begin}) > 0, "none"});
+    guards.push_back(
+        {"reads succeeded before the fault", reads({load_.begin, fault_began_}) > 0, "none"});
     guards.push_back(
         {"reads succeeded after the fault", after > 0, fmt::format("{} reads", after)});
     return guards;
@@ -390,6 +399,7 @@ class FaultRun {
   History probes_{zero_};
   Window load_;
   Nanos load_began_{};
+  Nanos fault_began_{};  // the outage begins when the fault is surely in force, a little later
   std::vector<FaultTime> faults_;
   std::int64_t raced_ = 0;
   bool writer_killed_ = false;

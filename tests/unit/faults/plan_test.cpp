@@ -66,6 +66,23 @@ TEST(FaultPlan, TheDurationCountsFromWhenTheFaultReallyBegan) {
   EXPECT_GE(records.at(0).ended - records.at(0).began, 10ms);
 }
 
+TEST(FaultPlan, AFaultIsInForceWhenItsBeginningIsComplete) {
+  Instant complete{}, mended{};
+  const auto note = [](Instant& when) {
+    return [&when]() -> Result<void> {
+      when = now();
+      return {};
+    };
+  };
+  const Instant zero = now();
+  FaultPlan plan({{"outage", "server", 0ms, 5ms, note(complete), note(mended)}});
+  plan.start(zero);
+  const auto record = plan.finish().at(0);
+  EXPECT_LE(record.began, complete - zero);
+  EXPECT_GE(record.in_force, complete - zero);
+  EXPECT_GE(mended - zero, record.in_force + 5ms);  // a slow beginning does not shorten it
+}
+
 TEST(FaultPlan, StopEndsWhatHasBegunAndSkipsTheRest) {
   Diary diary;
   std::promise<void> begun;
