@@ -53,10 +53,8 @@ struct Evidence {
   bool expires = false;
   lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
   std::vector<std::vector<StoreRead>> hot_loads;
-  lab::Nanos probe_hiccup{};   // the scheduler's latest wake-up meanwhile
-  lab::Nanos probe_no_core{};  // the longest that one call meanwhile waited for a core
-  /// A stall this long makes correct variants give up waiting and load again.
-  lab::Nanos probe_patience{};
+  /// When the machine or the database stood still meanwhile for so long that correct variants give up waiting and load again.
+  std::vector<lab::harness::Window> probe_stalls;
 
   std::vector<AtRest> at_rest;  // successful reads only
   std::size_t at_rest_asked = 0;

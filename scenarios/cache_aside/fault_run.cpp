@@ -74,7 +74,6 @@ class FaultRun {
     for (std::uint32_t node = 0; node < kNodes; ++node) nodes_.store(node).start_recording();
     nodes_.set_extra_latency(kSlowQuery);
     const HiccupMeter hiccups;
-    const Instant probe_began = now();
     const ClosedLoad load{.clients = kClients,
                           .duration = setting_.times.ttl * 5 / 2,
                           .seed = setting_.plan.flags.seed};
@@ -86,14 +85,27 @@ class FaultRun {
     });
     evidence_.history.append(probe);
     nodes_.set_extra_latency(Nanos{});
-    evidence_.probe_hiccup = hiccups.worst(probe_began, now());
-    probe.for_each([&](const Operation& read) {
-      evidence_.probe_no_core = std::max(evidence_.probe_no_core, read.no_core);
-    });
-    evidence_.probe_patience =
-        std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
     for (std::uint32_t node = 0; node < kNodes; ++node)
       evidence_.hot_loads.push_back(nodes_.store(node).stop_recording());
+    keep_stalls(probe, hiccups);
+  }
+
+  void keep_stalls(const History& probe, const HiccupMeter& hiccups) {
+    // Variants wait for as long as these for the cache, or for who loads; half of it brings them close.
+    const Nanos patience =
+        std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
+    auto& stalls = evidence_.probe_stalls;
+    probe.for_each([&](const Operation& read) {
+      if (read.duration() < patience) return;
+      const Nanos late = hiccups.worst(zero_ + read.invoked, zero_ + read.returned);
+      if (std::max(read.no_core, late) >= patience) stalls.push_back({read.invoked, read.returned});
+    });
+    for (const auto& loads : evidence_.hot_loads) {
+      for (const auto& load : loads) {
+        if (load.ended - load.began >= kSlowQuery + patience)
+          stalls.push_back({load.began - zero_, load.ended - zero_});
+      }
+    }
   }
 
   void load_with_fault() {

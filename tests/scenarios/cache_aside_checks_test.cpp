@@ -254,7 +254,6 @@ class CacheAsideExpiry : public CacheAsideChecks {
   CacheAsideExpiry() {
     evidence.expires = true;
     evidence.expiry_interval = 50ms;
-    evidence.probe_patience = 25ms;
   }
   static StoreRead load_at(Nanos at) {
     return {ProductId{kHotProduct}, lab::Instant{at}, lab::Instant{at + 5ms}};
@@ -273,22 +272,15 @@ TEST_F(CacheAsideExpiry, TwoLoadsOfOneNodeForOneExpiryBreak) {
   EXPECT_EQ(most_loads_per_expiry(evidence), 2u);
 }
 
-TEST_F(CacheAsideExpiry, AStallOfTheMachineExplainsSomeSecondLoadsAndNotMost) {
-  evidence.probe_hiccup = 30ms;
-  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms)}, {}};
+TEST_F(CacheAsideExpiry, AStallExplainsTheSecondLoadsOfItsOwnTime) {
+  evidence.hot_loads = {{load_at(0ms), load_at(40ms), load_at(100ms)}, {}};
+  evidence.probe_stalls = {{10ms, 45ms}};
   EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::inconclusive);
-  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms), load_at(101ms)}, {}};
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated);
-}
-
-TEST_F(CacheAsideExpiry, SoDoesACallThatHadNoCore) {
-  evidence.probe_no_core = 24ms;
-  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms)}, {}};
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated) << "nobody's patience ended";
-  evidence.probe_no_core = 26ms;
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::inconclusive);
-  evidence.hot_loads = {{load_at(0ms), load_at(1ms), load_at(100ms), load_at(101ms)}, {}};
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated);
+  evidence.probe_stalls = {{41ms, 99ms}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated) << "it came after the load";
+  evidence.probe_stalls = {{10ms, 45ms}};
+  evidence.hot_loads[0].push_back(load_at(101ms));
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated) << "nothing explains 101 ms";
 }
 
 TEST_F(CacheAsideExpiry, NoExpiryIsInconclusiveOrDoesNotApply) {
