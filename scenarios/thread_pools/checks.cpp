@@ -81,13 +81,14 @@ std::string describe(const Stuck& stuck) {
   return text;
 }
 
-/// A worker starts a task, or hears that the pool closes, as soon as the scheduler lets it. Being silent for the watchdog's
-/// patience, which is at least four times what the machine was late in it, is being silent for ever. One worker that sleeps
-/// beside a waiting task is enough.
+/// One worker that sleeps beside a waiting task is enough.
 bool somebody_sleeps(const ScriptEvidence& script) {
   return script.stuck->waiting > 0 && script.stuck->running < script.size.workers;
 }
 
+/// A worker starts a task, or hears that the pool closes, as soon as the scheduler lets it. Being silent for the watchdog's
+/// patience, which is at least four times what the machine was late in it, with no thread waiting for a core, is being silent
+/// for ever.
 Answer no_lost_wake_up(const Evidence& evidence) {
   std::string unclear;
   std::uint64_t examined = 0;
@@ -122,6 +123,11 @@ Answer nested_wait_ends(const Evidence& evidence) {
 }
 
 // ---- the queue's limit -----------------------------------------------------------------------
+
+/// How many tasks a pool may have accepted and not ended.
+std::size_t limit_of(const ScriptEvidence& script) {
+  return script.size.queue_limit + script.size.workers;
+}
 
 struct Step {
   std::int64_t at = 0;
@@ -177,18 +183,26 @@ bool turned_away_wrongly(const TaskTrace& task, const std::vector<Step>& held,
          static_cast<std::int64_t>(script.size.queue_limit);
 }
 
-Answer bounded(const Evidence& evidence) {
-  std::uint64_t examined = 0;
+Answer too_many_held(const Evidence& evidence) {
   for (const auto& script : evidence.scripts) {
     const std::size_t most = most_unfinished(script);
-    const std::size_t limit = script.size.queue_limit + script.size.workers;
+    if (most <= limit_of(script)) continue;
+    return CheckResult::violated(
+        fmt::format("script {}: {} tasks were accepted and unfinished at once; {} workers and a "
+                    "queue of {} are {}",
+                    script.script, most, script.size.workers, script.size.queue_limit,
+                    limit_of(script)),
+        script.tasks.size());
+  }
+  return std::nullopt;
+}
+
+Answer bounded(const Evidence& evidence) {
+  // Of a pool that breaks both, what it holds says more than what it runs.
+  if (const auto answer = too_many_held(evidence)) return answer;
+  std::uint64_t examined = 0;
+  for (const auto& script : evidence.scripts) {
     examined += script.tasks.size();
-    if (most > limit)
-      return CheckResult::violated(
-          fmt::format("script {}: {} tasks were accepted and unfinished at once; {} workers and a "
-                      "queue of {} are {}",
-                      script.script, most, script.size.workers, script.size.queue_limit, limit),
-          examined);
     if (const std::size_t running = most_running(script.tasks); running > script.size.workers)
       return CheckResult::violated(fmt::format("script {}: {} tasks ran at once, on {} workers",
                                                script.script, running, script.size.workers),
@@ -202,7 +216,8 @@ Answer bounded(const Evidence& evidence) {
           fmt::format("script {}: task {} was rejected at {:.3f} ms, with {} tasks unfinished and "
                       "room for {}",
                       script.script, i, ms(script.tasks[i].invoked),
-                      most_within(held, script.tasks[i].invoked, script.tasks[i].returned), limit),
+                      most_within(held, script.tasks[i].invoked, script.tasks[i].returned),
+                      limit_of(script)),
           examined);
     }
   }

@@ -122,7 +122,7 @@ class Round {
 
  private:
   void add(std::string name, const char* unit, Better better, double value) {
-    report_.metrics.push_back({std::move(name), unit, better, {value}});
+    report_.metrics.push_back(single_sample(std::move(name), unit, better, value));
   }
 
   double per_second(const HashCost& cost, std::size_t workers, Nanos length) {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <vector>
@@ -86,6 +87,16 @@ std::string stack_of(pid_t thread) {
   return where(slot.frames, slot.depth);
 }
 
+std::vector<pid_t> other_threads() {
+  std::vector<pid_t> threads;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
+    const pid_t thread = std::atoi(entry.path().filename().c_str());
+    if (thread != static_cast<pid_t>(syscall(SYS_gettid))) threads.push_back(thread);
+  }
+  return threads;
+}
+
 }  // namespace
 
 std::string stacks_of_other_threads() {
@@ -97,10 +108,7 @@ std::string stacks_of_other_threads() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGUSR2, &action, nullptr);
   std::map<std::string, int> lines;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
-    const pid_t thread = std::atoi(entry.path().filename().c_str());
-    if (thread == static_cast<pid_t>(syscall(SYS_gettid))) continue;
+  for (const pid_t thread : other_threads()) {
     if (const auto line = stack_of(thread); !line.empty()) ++lines[line];
   }
   std::string text;
@@ -109,6 +117,18 @@ std::string stacks_of_other_threads() {
             (threads > 1 ? std::to_string(threads) + " threads: " : std::string()) + line;
   }
   return text;
+}
+
+bool another_thread_is_ready() {
+  for (const pid_t thread : other_threads()) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string stat;
+    std::getline(file, stat);
+    // "tid (name) state …"; the name may hold anything.
+    const auto name_ends = stat.rfind(") ");
+    if (name_ends != std::string::npos && stat.compare(name_ends + 2, 1, "R") == 0) return true;
+  }
+  return false;
 }
 
 }  // namespace thread_pools

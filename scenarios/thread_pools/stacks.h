@@ -9,4 +9,7 @@ namespace thread_pools {
 /// "std::condition_variable::wait < WaitWithoutPredicate::work". Stops each of them for a moment by a signal (SIGUSR2).
 std::string stacks_of_other_threads();
 
+/// Whether another thread of this process runs or waits for a core at this moment, as the kernel says.
+bool another_thread_is_ready();
+
 }  // namespace thread_pools

@@ -8,7 +8,9 @@ namespace {
 using lab::Instant;
 using namespace std::chrono_literals;
 
-constexpr int kLooks = 10;          // within the patience
+constexpr int kLooks = 10;  // within the patience
+constexpr int kForACore =
+    10;  // patiences: a thread that is ready for longer lacks no core, it spins
 constexpr Nanos kForABell = 100ms;  // a worker that heard it has begun by then
 
 }  // namespace
@@ -40,7 +42,8 @@ void Watchdog::watch(const std::stop_token& stopping) {
     if (moved || meter_.worst(since, now) > options_.patience / 4) {
       seen = progress();
       since = now;
-    } else if (now - since >= options_.patience) {
+    } else if (now - since >= kForACore * options_.patience ||
+               (now - since >= options_.patience && !another_thread_is_ready())) {
       lock.unlock();
       return options_.on_stuck(describe(since));
     }
@@ -59,7 +62,7 @@ Stuck Watchdog::describe(Instant since) const {
     const std::lock_guard lock(mutex_);
     stuck.doing = doing_;
   }
-  if (stuck.waiting > 0 && stuck.running == 0) stuck.freed_by_a_bell = ring();
+  if (stuck.waiting > 0) stuck.freed_by_a_bell = ring();
   return stuck;
 }
 

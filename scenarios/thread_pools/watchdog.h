@@ -10,7 +10,8 @@
 
 namespace thread_pools {
 
-/// A thread that looks whether anything moves. A machine that was late itself accuses nobody: the time counts anew.
+/// A thread that looks whether anything moves. A machine that was late itself accuses nobody: the time counts anew, and as long
+/// as a thread only waits for a core, it goes on, up to ten times the patience.
 class Watchdog {
  public:
   struct Options {

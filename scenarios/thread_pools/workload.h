@@ -21,7 +21,8 @@ inline constexpr const char* kWakeUps =
 inline constexpr const char* kNested = "nested";  // a task that needs another one; one worker
 inline constexpr const char* kExceptions = "exceptions";  // more tasks throw than there are workers
 inline constexpr const char* kCrowd = "crowd";  // more tasks than the pool may hold, and none ends
-inline constexpr const char* kBehind = "behind-a-blocked-task";   // one of two workers is held
+inline constexpr const char* kBehind =
+    "behind-a-blocked-task";  // of a full queue, one task waits for the rest
 inline constexpr const char* kCloseDrain = "close-drain";         // shut down amid load
 inline constexpr const char* kCloseGiveBack = "close-give-back";  // the same, giving back
 

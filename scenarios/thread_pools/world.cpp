@@ -122,18 +122,18 @@ std::vector<Metric> figures(const Evidence& evidence) {
   std::vector<Metric> metrics;
   std::size_t most = 0;
   for (const auto& script : evidence.scripts) most = std::max(most, most_unfinished(script));
-  metrics.push_back({"most_unfinished_tasks", "1", Better::neither, {static_cast<double>(most)}});
+  metrics.push_back(
+      single_sample("most_unfinished_tasks", "1", Better::neither, static_cast<double>(most)));
   if (const auto* logins = evidence.script(kLogins); logins && logins->one_hash > 0ns) {
-    metrics.push_back({"one_hash_us", "us", Better::neither, {microseconds(logins->one_hash)}});
     metrics.push_back(
-        {"storm_bystander_p99_us", "us", Better::lower, {microseconds(bystander_p99(*logins))}});
+        single_sample("one_hash_us", "us", Better::neither, microseconds(logins->one_hash)));
+    metrics.push_back(single_sample("storm_bystander_p99_us", "us", Better::lower,
+                                    microseconds(bystander_p99(*logins))));
   }
   for (const auto& script : evidence.scripts) {
     if (!script.stuck) continue;
-    metrics.push_back({"hang_seen_after_ms",
-                       "ms",
-                       Better::neither,
-                       {lab::milliseconds(script.stuck->at - script.stuck->since)}});
+    metrics.push_back(single_sample("hang_seen_after_ms", "ms", Better::neither,
+                                    lab::milliseconds(script.stuck->at - script.stuck->since)));
     break;
   }
   return metrics;

@@ -3,9 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <deque>
 #include <latch>
+#include <mutex>
 #include <thread>
 
 #include "checks.h"
@@ -131,16 +135,70 @@ TEST_P(GoodPool, GivesBackWhatHasNotBegun) {
   EXPECT_GE(left.size(), 1U);
 }
 
-TEST_P(GoodPool, ASleepingWorkerTakesWhatABusyOneHasNotBegun) {
-  const auto pool = make(2, 64);
-  std::latch door(1), others(10);
-  // Whoever takes the first of these is held up; the other worker must come to all the rest.
-  ASSERT_EQ(pool->submit(task([&] { door.wait(); })), Submitted::accepted);
-  for (int i = 0; i < 10; ++i)
-    ASSERT_EQ(pool->submit(task([&] { others.count_down(); })), Submitted::accepted);
-  others.wait();
-  door.count_down();
-  (void)pool->shutdown(Shutdown::drain);
+/// Its workers take half of what waits, and what one has taken no other gets: Desks without the thief.
+class HoardingPool : public Pool {
+ public:
+  explicit HoardingPool(PoolSize size) : limit_(size.queue_limit) {
+    for (std::size_t i = 0; i < size.workers; ++i) workers_.emplace_back([this] { work(); });
+  }
+  Submitted submit(Task&& task) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (queue_.size() >= limit_) return Submitted::rejected;
+      queue_.push_back(std::move(task));
+    }
+    bell_.notify_one();
+    return Submitted::accepted;
+  }
+  void run_and_wait(Task child) override { run_safely(child); }
+  std::vector<Task> shutdown(Shutdown) override { return {}; }  // nobody comes so far
+  std::size_t waiting() const override { return 0; }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      bell_.wait(lock, [this] { return !queue_.empty(); });
+      std::vector<Task> taken;
+      for (std::size_t take = (queue_.size() + 1) / 2; take > 0; --take) {
+        taken.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+      lock.unlock();
+      for (auto& task : taken) run_safely(task);
+      lock.lock();
+    }
+  }
+
+  const std::size_t limit_;
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  std::deque<Task> queue_;  // guarded by mutex_
+  std::vector<std::thread> workers_;
+};
+
+TEST(NoLostWakeUp, WhatStandsBehindABlockedTaskIsSeenToWait) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto play_and_judge = [] {
+    const Recipe hoarding{.variant = "hoarding_pool", .make = [](PoolSize size) {
+                            return std::make_unique<HoardingPool>(size);
+                          }};
+    Orders orders{.variant = hoarding.variant, .script = kBehind, .fault = kNone};
+    orders.size = {.workers = 2, .queue_limit = 16};
+    orders.patience = 300ms;
+    (void)play(orders, hoarding, [](const ScriptEvidence& hung) {
+      const Evidence evidence{.variant = "hoarding_pool", .fault = kNone, .scripts = {hung}};
+      for (const auto& check : checks()) {
+        if (check.name != kNoLostWakeUp) continue;
+        const auto result = check.judge(evidence);
+        std::fprintf(stderr, "%s\n", result->witness.c_str());
+        ::_exit(result->verdict == Verdict::violated ? 7 : 8);
+      }
+      ::_exit(9);
+    });
+    ::_exit(0);
+  };
+  EXPECT_EXIT(play_and_judge(), testing::ExitedWithCode(7), "behind-a-blocked-task.*1 tasks run");
 }
 
 TEST(TaskTest, ThrowsToItsOwner) {
