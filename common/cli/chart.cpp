@@ -65,7 +65,7 @@ std::string legend(int y, const std::vector<std::string>& metrics) {
                        line, kBar, kBar - 1, kColours.at(i));
     svg += text(kLeft + kBar + 6, line + kBar - 2, "start", words(metrics[i]));
   }
-  return svg + text(kLeft + kBars, y + kBar - 2, "end", "✗: broke a check");
+  return svg + text(kLeft + kBars, y + kBar - 2, "end", "✗: a check was broken or could not tell");
 }
 
 std::string chart(const json& result, const std::vector<std::string>& metrics) {

@@ -316,7 +316,7 @@ std::string spaced(std::string name) {
   return name;
 }
 
-/// Speeds of variants that broke a check are struck out; what a fault did to them is evidence and
+/// Speeds of variants without a rank are struck out; what a fault did to them is evidence and
 /// stays readable.
 Table metric_table(const RunResult& result, const std::vector<std::string>& names, bool speeds) {
   Table table;

@@ -317,17 +317,19 @@ class Run {
     return nullptr;
   }
 
-  void compare() {
-    const VariantResult* winner = best(scenario_.rank_by);
-    if (!winner) return;
-    const Metric* leading = metric_of(*winner, scenario_.rank_by);
+  void compare_with(const VariantResult& winner) {
+    const Metric* leading = metric_of(winner, scenario_.rank_by);
     for (const auto& variant : result_.variants) {
       const Metric* metric = metric_of(variant, scenario_.rank_by);
-      if (&variant == winner || !variant.ranked || !metric) continue;
+      if (&variant == &winner || !variant.ranked || !metric) continue;
       result_.comparisons.push_back(
-          {scenario_.rank_by, winner->name, variant.name,
+          {scenario_.rank_by, winner.name, variant.name,
            paired_ratio(leading->samples, metric->samples, result_.seed)});
     }
+  }
+
+  void compare() {
+    if (const VariantResult* winner = best(scenario_.rank_by)) compare_with(*winner);
     for (auto& limit : result_.limits) {
       const VariantResult* of = limit.best.empty() ? best(limit.metric) : ranked(limit.best);
       const Metric* bounded = of ? metric_of(*of, limit.metric) : nullptr;

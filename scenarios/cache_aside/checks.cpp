@@ -207,7 +207,7 @@ CheckResult quick_enough(const Evidence& evidence, const lab::harness::History::
 }
 
 /// While Redis is away, at least 99.9 % of the reads succeed, and p99 stays within the cache's time
-/// limit plus the database's own p99. What a read's thread waited for a core amid its call is not counted, and the
+/// limit plus the database's own p99. What a read's thread waited for a core amid its call, outside the database's answer, is not counted, and the
 /// scheduler's worst hiccup in that time is allowed on top, for the moment before the call, for other threads, and for what
 /// a hypervisor takes: no variant is accused of the machine.
 std::optional<CheckResult> available(const Evidence& evidence) {

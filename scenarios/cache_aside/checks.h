@@ -53,7 +53,7 @@ struct Evidence {
   bool expires = false;
   lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
   std::vector<std::vector<StoreRead>> hot_loads;
-  /// When the machine or the database stood still meanwhile for so long that correct variants give up waiting and load again.
+  /// When the machine or a server stood still meanwhile, so that correct variants give up waiting and load again.
   std::vector<lab::harness::Window> probe_stalls;
 
   std::vector<AtRest> at_rest;  // successful reads only

@@ -27,6 +27,16 @@ TEST_F(ThreadPools, EveryVariantDoesAsItPromises) {
   test::expect_all_as_promised(result);
   EXPECT_EQ(result["variants"].size(), 9U);
   EXPECT_EQ(result["limits"].size(), 3U);
+  // Each limit stands beside the variant that is best by its own metric, whoever leads the ranking.
+  for (const auto& limit : result["limits"]) {
+    const std::string name = limit["metric"], best = limit["best"];
+    const int sign = name == "empty_task_ns" ? -1 : 1;  // less is better there
+    for (const auto& variant : result["variants"]) {
+      if (!variant["ranked"]) continue;
+      EXPECT_LE(sign * metric(result, variant["name"], name), sign * metric(result, best, name))
+          << variant["name"] << " and " << best;
+    }
+  }
   EXPECT_GT(metric(result, "stealing_pool", "empty_task_ns"), 0);
 }
 
