@@ -24,6 +24,9 @@ target_compile_options(lab_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtua
   -Wno-missing-field-initializers)  # a designated initialiser leaves out what keeps its default
 target_include_directories(lab_options INTERFACE ${CMAKE_SOURCE_DIR}/common)
 
+if(CMAKE_UNITY_BUILD)  # every .cpp is included by another file, and the compiler takes it for a header
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+endif()
 if(LAB_SANITIZE)
   # vptr and function checks report falsely across libraries that are not instrumented.
   add_compile_options(-fsanitize=${LAB_SANITIZE} -fno-sanitize-recover=all)

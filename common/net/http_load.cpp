@@ -26,7 +26,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr Nanos kBeforeNextTry = 5ms;  // after a connection that could not be made
-constexpr Nanos kLookForStop = 20ms;   // and for answers that are overdue
+constexpr Nanos kLookAround = 20ms;    // for a stop, and for answers that are overdue
 
 class Client;
 
@@ -222,7 +222,7 @@ class Loop {
 
  private:
   void look_at_clock() {
-    clock_.expires_at(std::min(now() + kLookForStop, std::max(shared_.end, now())));
+    clock_.expires_at(std::min(now() + kLookAround, std::max(shared_.end, now())));
     clock_.async_wait([this](error_code) {
       const Instant time = now();
       if (time >= shared_.end || stop_requested()) return finish();

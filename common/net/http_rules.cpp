@@ -43,15 +43,15 @@ bool is_host(std::string_view text) {
   });
 }
 
+constexpr std::string_view kScheme = "http://";
+
+}  // namespace
+
 std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
-
-constexpr std::string_view kScheme = "http://";
-
-}  // namespace
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),

@@ -68,6 +68,9 @@ class ChunkRules {
   std::optional<Refusal> refused_;
 };
 
+/// Without the spaces and tabs around it.
+std::string_view trimmed(std::string_view text);
+
 /// Case-insensitive, ASCII.
 bool same_name(std::string_view a, std::string_view b);
 

@@ -29,6 +29,10 @@ int connect_to_loopback(int socket, int port) {
   return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
+bool would_block() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
 int bind_to_loopback(int socket, int port) {
   sockaddr_in address = loopback(port);
   socklen_t size = sizeof address;

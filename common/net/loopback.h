@@ -9,6 +9,9 @@ int connect_to_loopback(int socket, int port);
 /// As ::bind() to 127.0.0.1:port; port 0: the kernel chooses. The port, or -1 and errno.
 int bind_to_loopback(int socket, int port);
 
+/// Whether errno says of a non-blocking socket: nothing now, ask again later.
+bool would_block();
+
 struct Listener {
   int socket = -1;  // non-blocking; whoever asked for it closes it
   int port = 0;

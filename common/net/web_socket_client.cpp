@@ -12,20 +12,15 @@
 #include <random>
 
 #include "core/result.h"
+#include "net/loopback.h"
 #include "net/web_socket_handshake.h"
 
 namespace lab::net {
 namespace {
 
-constexpr std::uint16_t kNoCloseFrame = 1006;
-
 std::uint64_t seed_from_system() {
   std::random_device random;
   return static_cast<std::uint64_t>(random()) << 32 | random();
-}
-
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
 }  // namespace
@@ -45,7 +40,7 @@ WebSocketClient::WebSocketClient(ClientCommons& commons, const ClientOptions& op
     connect(options);
   } catch (const Failure& failure) {
     failed_ = commons_.loop.after(
-        Nanos{}, [this, why = std::string(failure.what())] { end(kNoCloseFrame, why); });
+        Nanos{}, [this, why = std::string(failure.what())] { end(close_code::abnormal, why); });
   }
 }
 
@@ -78,14 +73,14 @@ void WebSocketClient::on_events(std::uint32_t events) {
   if ((events & EPOLLIN) != 0) on_readable();
   if (state_ != State::closed && (events & EPOLLOUT) != 0) flush();
   if (state_ != State::closed && (events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0)
-    end(kNoCloseFrame, "connection lost");
+    end(close_code::abnormal, "connection lost");
 }
 
 void WebSocketClient::on_connected() {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return end(kNoCloseFrame, std::strerror(error));
+  if (error != 0) return end(close_code::abnormal, std::strerror(error));
   state_ = State::handshake;
   unsent_ = ask_upgrade(host_, target_, key_);
   flush();
@@ -95,7 +90,7 @@ void WebSocketClient::on_readable() {
   auto& buffer = commons_.buffer;
   const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
   if (got < 0 && would_block()) return;
-  if (got <= 0) return end(kNoCloseFrame, "connection lost");
+  if (got <= 0) return end(close_code::abnormal, "connection lost");
   const std::span<char> bytes(buffer.data(), static_cast<std::size_t>(got));
   if (state_ == State::handshake) {
     read_answer(bytes);
@@ -107,7 +102,7 @@ void WebSocketClient::on_readable() {
 void WebSocketClient::read_answer(std::span<char> bytes) {
   answer_.append(bytes.data(), bytes.size());
   const auto size = read_upgrade_answer(answer_, key_);
-  if (!size) return end(kNoCloseFrame, size.error().message);
+  if (!size) return end(close_code::abnormal, size.error().message);
   if (!*size) return;
   std::string frames = answer_.substr(**size);
   std::string().swap(answer_);

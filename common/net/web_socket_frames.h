@@ -25,8 +25,8 @@ enum class Opcode : std::uint8_t {
 /// Close codes (RFC 6455, 7.4.1, and IANA's registry).
 namespace close_code {
 inline constexpr std::uint16_t normal = 1000, going_away = 1001, protocol_error = 1002,
-                               unsupported_data = 1003, no_status = 1005, bad_data = 1007,
-                               policy = 1008, too_big = 1009, internal = 1011,
+                               unsupported_data = 1003, no_status = 1005, abnormal = 1006,
+                               bad_data = 1007, policy = 1008, too_big = 1009, internal = 1011,
                                try_again_later = 1013;
 }
 /// May stand in a close frame: 1000-1003, 1007-1014, 3000-4999.

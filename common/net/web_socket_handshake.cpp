@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/http.h"
+#include "net/http_rules.h"
 
 namespace lab::net {
 namespace {
@@ -58,11 +59,6 @@ bool same(std::string_view a, std::string_view b) {
     return std::tolower(static_cast<unsigned char>(x)) ==
            std::tolower(static_cast<unsigned char>(y));
   });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto from = std::min(text.find_first_not_of(" \t"), text.size());
-  return text.substr(from, text.find_last_not_of(" \t") + 1 - from);
 }
 
 /// "keep-alive, Upgrade" has the token "upgrade".

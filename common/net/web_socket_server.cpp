@@ -23,11 +23,6 @@ namespace {
 constexpr std::size_t kReadAtOnce = 64 * 1024;
 constexpr std::size_t kPiecesAtOnce = 512;        // of one writev
 constexpr std::size_t kBytesAtOnce = 256 * 1024;  // then the others have their turn
-constexpr std::uint16_t kNoCloseFrame = 1006;
-
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
 
 }  // namespace
 
@@ -39,7 +34,7 @@ WebSocketPeer::WebSocketPeer(WebSocketServer& server, int socket)
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   interest_ = EPOLLIN;
   server_.loop_.watch(socket_, interest_, *this);
-  timer_ = server_.loop_.after(server_.limits_.handshake, [this] { end(kNoCloseFrame); });
+  timer_ = server_.loop_.after(server_.limits_.handshake, [this] { end(close_code::abnormal); });
 }
 
 WebSocketPeer::~WebSocketPeer() {
@@ -55,14 +50,14 @@ void WebSocketPeer::on_events(std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) flush();
   if (state_ == State::closed) return;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0)
-    end(finish_ ? ended_with_ : kNoCloseFrame);
+    end(finish_ ? ended_with_ : close_code::abnormal);
 }
 
 void WebSocketPeer::on_readable() {
   auto& buffer = server_.buffer_;
   const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
   if (got < 0 && would_block()) return;
-  if (got <= 0) return end(finish_ ? ended_with_ : kNoCloseFrame);
+  if (got <= 0) return end(finish_ ? ended_with_ : close_code::abnormal);
   const std::span<char> bytes(buffer.data(), static_cast<std::size_t>(got));
   if (state_ == State::handshake) {
     shake_hands(bytes);
@@ -185,7 +180,7 @@ void WebSocketPeer::write_blocking(std::string_view frames) {
 }
 
 void WebSocketPeer::flush() {
-  if (!send_waiting()) return end(kNoCloseFrame);
+  if (!send_waiting()) return end(close_code::abnormal);
   was_full_ = !waiting_.empty();
   update_interest();
   if (was_full_) return;

@@ -19,7 +19,7 @@ using infra::AmqpMessage;
 using infra::AmqpQueue;
 using nlohmann::json;
 
-constexpr Nanos kTurn = 5ms;  // a claim that waits lets others on the connection in between
+constexpr Nanos kClaimTurn = 5ms;  // a claim that waits lets others on the connection in between
 constexpr std::size_t kHistory = 20;
 constexpr Nanos kWrittenDown = 1s;  // twice the delay with which RabbitMQ 3.10 notes a quorum queue
 
@@ -245,7 +245,7 @@ Result<std::vector<LeasedJob>> RabbitQueue::claim(const Claim& claim) {
         if (auto read = amqp_->flush(); !read) return read.error();
       }
       while (jobs.size() < claim.most) {
-        const Nanos patience = jobs.empty() ? std::min(kTurn, deadline.left()) : Nanos{};
+        const Nanos patience = jobs.empty() ? std::min(kClaimTurn, deadline.left()) : Nanos{};
         auto delivery = amqp_->next(patience);
         if (!delivery) return delivery.error();
         if (!*delivery) break;

@@ -21,7 +21,7 @@ std::string text(std::int64_t number) {
 }
 
 /// Rounded up, so that nothing is due too early.
-std::string whole_milliseconds(Nanos duration) {
+std::string milliseconds_text(Nanos duration) {
   return text(std::chrono::ceil<std::chrono::milliseconds>(std::max(duration, Nanos{})).count());
 }
 
@@ -112,7 +112,7 @@ Result<std::vector<Enqueued>> ScriptedQueue::enqueue(std::span<const NewJob> job
     arguments.push_back((is_plain(job) ? "-" : "+") + job.payload);
     if (is_plain(job)) continue;
     arguments.insert(arguments.end(),
-                     {text(static_cast<int>(job.priority)), whole_milliseconds(job.delay),
+                     {text(static_cast<int>(job.priority)), milliseconds_text(job.delay),
                       text(job.max_attempts), job.order_key});
   }
   if (jobs.empty()) return enqueued;
@@ -167,7 +167,7 @@ Result<ScriptedQueue::Turned> ScriptedQueue::turn(std::span<const Receipt> recei
   arguments.reserve(receipts.size() * 2 + 5);
   add_receipts(arguments, receipts);
   arguments.insert(arguments.end(), {claim.worker, text(static_cast<std::int64_t>(claim.most)),
-                                     whole_milliseconds(claim.lease)});
+                                     milliseconds_text(claim.lease)});
   const Instant until = now() + claim.lease;
   auto reply = run(scripts_.turn, arguments);
   if (!reply) return reply.error();
@@ -233,14 +233,14 @@ Result<std::vector<bool>> ScriptedQueue::fail(std::span<const Failed> failures) 
   for (const auto& failed : failures) {
     add_receipts(arguments, std::span(&failed.receipt, 1));
     arguments.push_back(failed.error);
-    arguments.push_back(whole_milliseconds(failed.retry_after));
+    arguments.push_back(milliseconds_text(failed.retry_after));
   }
   return run_answers(scripts_.fail, arguments);
 }
 
 Result<std::vector<bool>> ScriptedQueue::renew(std::span<const Receipt> receipts, Nanos lease) {
   if (auto fine = check_lease(lease); !fine) return fine.error();
-  Words arguments{whole_milliseconds(lease)};
+  Words arguments{milliseconds_text(lease)};
   add_receipts(arguments, receipts);
   return run_answers(scripts_.renew, arguments);
 }
@@ -260,7 +260,7 @@ Result<bool> ScriptedQueue::progress(const Receipt& receipt, int percent) {
 Result<std::size_t> ScriptedQueue::sweep(std::size_t most) {
   auto reply =
       run(scripts_.sweep, {text(static_cast<std::int64_t>(most)), text(options_.rules.max_stalls),
-                           whole_milliseconds(lease_.value_or(Nanos{}))});
+                           milliseconds_text(lease_.value_or(Nanos{}))});
   if (!reply) return reply.error();
   return static_cast<std::size_t>(number(*reply));
 }

@@ -16,10 +16,6 @@ JobState state_from(const std::string& word, bool due, int failures) {
   return failures > 0 ? JobState::failed : JobState::delayed;
 }
 
-int int_of(const infra::SqlValue& value) {
-  return static_cast<int>(as_integer(value));
-}
-
 }  // namespace
 
 Result<JobStatus> SqlJobQueue::Transaction::status(const std::string& id) {

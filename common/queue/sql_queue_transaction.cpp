@@ -23,10 +23,6 @@ std::string text_of(const SqlValue& value) {
   return text ? *text : std::string();
 }
 
-int int_of(const SqlValue& value) {
-  return static_cast<int>(as_integer(value));
-}
-
 constexpr const char* kOwned = " WHERE queue = ? AND id = ? AND epoch = ? AND state = 'active'";
 
 }  // namespace

@@ -12,6 +12,10 @@
 
 namespace lab::queue {
 
+inline int int_of(const infra::SqlValue& value) {
+  return static_cast<int>(infra::as_integer(value));
+}
+
 class SqlJobQueue::Transaction {
  public:
   Transaction(infra::SqlConnection& sql, const std::string& queue, const QueueRules& rules)

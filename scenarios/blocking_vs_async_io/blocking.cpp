@@ -20,9 +20,6 @@ using lab::Instant;
 using lab::now;
 using namespace std::chrono_literals;
 
-constexpr int kBacklog = 4096;
-constexpr Nanos kWithoutDescriptors = 10ms;  // until one may have become free
-
 Poco::Timespan timespan(Nanos time) {
   return Poco::Timespan(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }

@@ -33,6 +33,9 @@ struct TimeLimits {
   Nanos send = std::chrono::seconds(2);      // for an answer to be taken
 };
 inline constexpr Nanos kLookEvery = std::chrono::milliseconds(50);
+inline constexpr int kBacklog = 4096;
+inline constexpr Nanos kWithoutDescriptors =
+    std::chrono::milliseconds(10);  // until one may have become free
 
 /// How long the service behind /report takes.
 inline constexpr Nanos kSlowCall = std::chrono::milliseconds(40);

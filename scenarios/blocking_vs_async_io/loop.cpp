@@ -12,9 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Nanos kWithoutDescriptors = 10ms;  // until one may have become free
 constexpr std::size_t kScratch = 64 * 1024;
-constexpr int kBacklog = 4096;
 
 }  // namespace
 

@@ -75,9 +75,9 @@ class ChunkedPeer : public Peer {
   SocketPeer& inner_;
 };
 
-class Connection {
+class BlockingConnection {
  public:
-  Connection(int socket, Site& site, Download& download, const Patience& patience)
+  BlockingConnection(int socket, Site& site, Download& download, const Patience& patience)
       : socket_(socket), peer_(socket), site_(site), download_(download), patience_(patience) {
     prepare_socket(socket, patience);
   }
@@ -219,7 +219,7 @@ void serve_blocking(const File& listener, Site& site, Download& download,
       continue;
     }
     std::thread([&, connection = std::move(socket)]() mutable {
-      Connection(connection.descriptor(), site, download, patience).serve();
+      BlockingConnection(connection.descriptor(), site, download, patience).serve();
       open.close(std::move(connection));
     }).detach();
   }

@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr double kMB = 1e6;
 constexpr const char* kNginx[] = {"nginx", "/usr/sbin/nginx"};  // not in everybody's PATH
-constexpr std::size_t kAtOnce = 512 * kKiB;  // how rarely the load is to be woken
+constexpr std::size_t kLoadAtOnce = 512 * kKiB;  // how rarely the load is to be woken
 
 double mb_per_second(std::uint64_t bytes, Nanos took) {
   return static_cast<double>(bytes) / kMB / lab::seconds(took);
@@ -54,7 +54,7 @@ struct Wanted {
 std::optional<double> timed_download(
     int port, const Wanted& wanted, const std::function<void()>& before = [] {},
     const std::function<void()>& after = [] {}) {
-  Client client(port, {.at_once = kAtOnce});
+  Client client(port, {.at_once = kLoadAtOnce});
   before();
   const Instant begin = now();
   for (std::size_t i = 0; i < wanted.times; ++i) {
@@ -207,7 +207,7 @@ std::optional<double> bare_rate(const Setting& setting, int round) {
       nlohmann::json{{"file", file}, {"offset", part.offset}, {"length", part.length}}.dump()));
   const auto port = bare.next_line(5s);
   if (!port) return std::nullopt;
-  Client client(std::stoi(*port), {.at_once = kAtOnce});
+  Client client(std::stoi(*port), {.at_once = kLoadAtOnce});
   const Instant begin = now();
   const Answer answer = client.receive();  // it sends a head, for the client is the same for all
   if (answer.bytes != part.length) return std::nullopt;

@@ -14,11 +14,11 @@ using namespace std::chrono_literals;
 
 constexpr Nanos kLook = 5ms;
 
-std::string encode(const JobList::Item& item) {
+std::string to_text(const JobList::Item& item) {
   return std::to_string(item.attempt) + " " + item.payload;
 }
 
-JobList::Item decode(const std::string& text) {
+JobList::Item from_text(const std::string& text) {
   const auto space = text.find(' ');
   return {text.substr(space + 1), std::stoi(text.substr(0, space))};
 }
@@ -30,7 +30,7 @@ class RedisList : public JobList {
 
   Result<void> push(const std::vector<Item>& items) override {
     std::vector<std::string> texts;
-    for (const auto& item : items) texts.push_back(encode(item));
+    for (const auto& item : items) texts.push_back(to_text(item));
     std::vector<std::string_view> words{"RPUSH", key_};
     words.insert(words.end(), texts.begin(), texts.end());
     auto pushed = redis_.command(words);
@@ -47,7 +47,7 @@ class RedisList : public JobList {
       if (!popped->is_nil()) popped->items.erase(popped->items.begin());  // the key's name
     }
     std::vector<Item> items;
-    for (const auto& item : popped->items) items.push_back(decode(item.text));
+    for (const auto& item : popped->items) items.push_back(from_text(item.text));
     return items;
   }
 
@@ -73,7 +73,7 @@ class SqlList : public JobList {
         auto pushed = connection.run(
             "INSERT INTO job_list (list, place, item)"
             " SELECT ?, COALESCE(MAX(place), 0) + 1, ? FROM job_list",
-            {name_, encode(item)});
+            {name_, to_text(item)});
         if (!pushed) return pushed.error();
       }
       return {};
@@ -106,7 +106,7 @@ class SqlList : public JobList {
       for (const auto& row : found->rows) {
         auto gone = connection.run("DELETE FROM job_list WHERE place = ?", {row[0]});
         if (!gone) return gone.error();
-        items.push_back(decode(std::get<std::string>(row[1])));
+        items.push_back(from_text(std::get<std::string>(row[1])));
       }
       return {};
     });

@@ -6,15 +6,12 @@
 
 #include <set>
 
+#include "echo_server.h"
 #include "net/loopback.h"
 #include "net/server_process.h"
 
 namespace lab::net {
 namespace {
-
-ServerProcess echo_server() {
-  return ServerProcess({.role = "echo", .program = LAB_NET_ROLES});
-}
 
 /// Bodies that name their number.
 HttpLoad echo_load(const ServerProcess& server) {

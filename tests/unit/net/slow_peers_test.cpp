@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "echo_server.h"
 #include "net/http_load.h"
 #include "net/server_process.h"
 #include "test_support.h"
@@ -11,10 +12,6 @@ namespace {
 
 using test::eventually;
 using Manner = SlowPeersOptions::Manner;
-
-ServerProcess echo_server() {
-  return ServerProcess({.role = "echo", .program = LAB_NET_ROLES});
-}
 
 TEST(SlowPeers, ConnectAndGoAsTheyPlease) {
   const auto server = echo_server();

@@ -85,7 +85,7 @@ class WebSocketServerTest : public ::testing::Test {
   ClientCommons commons_{loop_};
 };
 
-std::string masked(Opcode opcode, std::string_view payload) {
+std::string from_client(Opcode opcode, std::string_view payload) {
   std::string frame;
   append_frame(frame, opcode, payload, 0x01020304);
   return frame;
@@ -93,8 +93,8 @@ std::string masked(Opcode opcode, std::string_view payload) {
 
 TEST_F(WebSocketServerTest, EchoesAndAnswersPings) {
   Script script;
-  script.says = masked(Opcode::text, "gr\xc3\xbc\xc3\x9f") + masked(Opcode::ping, "p") +
-                masked(Opcode::binary, std::string(64 * 1024, '\0'));
+  script.says = from_client(Opcode::text, "gr\xc3\xbc\xc3\x9f") + from_client(Opcode::ping, "p") +
+                from_client(Opcode::binary, std::string(64 * 1024, '\0'));
   const auto client = connect(script);
   ASSERT_TRUE(until([&] { return script.messages.size() == 3; }));
   EXPECT_EQ(script.messages[0], (std::pair{Opcode::text, std::string("gr\xc3\xbc\xc3\x9f")}));
@@ -109,26 +109,26 @@ TEST_F(WebSocketServerTest, EchoesAndAnswersPings) {
 
 TEST_F(WebSocketServerTest, EachViolationGetsItsCloseCode) {
   EXPECT_EQ(after(to_frame(Opcode::text, "unmasked")), 1002);
-  EXPECT_EQ(after("\xc1" + masked(Opcode::text, "rsv1").substr(1)), 1002);
-  EXPECT_EQ(after("\x83" + masked(Opcode::text, "opcode 3").substr(1)), 1002);
-  EXPECT_EQ(after("\x09" + masked(Opcode::ping, "in fragments").substr(1)), 1002);
-  EXPECT_EQ(after(masked(Opcode::ping, std::string(126, 'x'))), 1002);
-  EXPECT_EQ(after("\x80" + masked(Opcode::text, "continues nothing").substr(1)), 1002);
-  EXPECT_EQ(after(masked(Opcode::close, close_payload(1005, ""))), 1002);
-  EXPECT_EQ(after(masked(Opcode::close, "x")), 1002);
-  EXPECT_EQ(after(masked(Opcode::text, "\xff\xfe")), 1007);
-  EXPECT_EQ(after(masked(Opcode::close, close_payload(1000, "\xc0\x80"))), 1007);
-  EXPECT_EQ(after(masked(Opcode::binary, std::string(64 * 1024 + 1, 'x'))), 1009);
-  EXPECT_EQ(after(masked(Opcode::binary, std::string(5'000'000, 'x'))), 1009);
+  EXPECT_EQ(after("\xc1" + from_client(Opcode::text, "rsv1").substr(1)), 1002);
+  EXPECT_EQ(after("\x83" + from_client(Opcode::text, "opcode 3").substr(1)), 1002);
+  EXPECT_EQ(after("\x09" + from_client(Opcode::ping, "in fragments").substr(1)), 1002);
+  EXPECT_EQ(after(from_client(Opcode::ping, std::string(126, 'x'))), 1002);
+  EXPECT_EQ(after("\x80" + from_client(Opcode::text, "continues nothing").substr(1)), 1002);
+  EXPECT_EQ(after(from_client(Opcode::close, close_payload(1005, ""))), 1002);
+  EXPECT_EQ(after(from_client(Opcode::close, "x")), 1002);
+  EXPECT_EQ(after(from_client(Opcode::text, "\xff\xfe")), 1007);
+  EXPECT_EQ(after(from_client(Opcode::close, close_payload(1000, "\xc0\x80"))), 1007);
+  EXPECT_EQ(after(from_client(Opcode::binary, std::string(64 * 1024 + 1, 'x'))), 1009);
+  EXPECT_EQ(after(from_client(Opcode::binary, std::string(5'000'000, 'x'))), 1009);
   EXPECT_TRUE(until([&] { return echo_.closed.size() == 12; }));
   EXPECT_EQ(echo_.closed, (std::vector<std::uint16_t>{1002, 1002, 1002, 1002, 1002, 1002, 1002,
                                                       1002, 1007, 1007, 1009, 1009}));
 }
 
 TEST_F(WebSocketServerTest, ACloseIsAnsweredWithItsCode) {
-  EXPECT_EQ(after(masked(Opcode::close, close_payload(1000, "bye"))), 1000);
-  EXPECT_EQ(after(masked(Opcode::close, close_payload(4321, ""))), 4321);
-  EXPECT_EQ(after(masked(Opcode::close, "")), close_code::no_status);
+  EXPECT_EQ(after(from_client(Opcode::close, close_payload(1000, "bye"))), 1000);
+  EXPECT_EQ(after(from_client(Opcode::close, close_payload(4321, ""))), 4321);
+  EXPECT_EQ(after(from_client(Opcode::close, "")), close_code::no_status);
 }
 
 TEST_F(WebSocketServerTest, WhatIsNotThereIsRefused) {
@@ -145,7 +145,7 @@ TEST_F(WebSocketServerTest, WhoDoesNotReadGetsEverythingLater) {
   Script script;
   const auto client = connect(script);
   ASSERT_TRUE(until([&] { return script.open; }));
-  const std::string message = masked(Opcode::binary, std::string(60'000, 'x'));
+  const std::string message = from_client(Opcode::binary, std::string(60'000, 'x'));
   for (int i = 0; i < 300; ++i) client->send_raw(message);
   ASSERT_TRUE(until([&] { return script.messages.size() == 300; }));
 }
@@ -182,7 +182,7 @@ TEST_F(WebSocketServerTest, PongsThatNobodyReadsEndTheConnection) {
   ASSERT_TRUE(until([&] { return script.open; }));
   client->read(false);
   std::string pings;
-  for (int i = 0; i < 1000; ++i) pings += masked(Opcode::ping, std::string(125, 'x'));
+  for (int i = 0; i < 1000; ++i) pings += from_client(Opcode::ping, std::string(125, 'x'));
   for (int i = 0; i < 200 && echo_.closed.empty(); ++i) {
     client->send_raw(pings);
     loop_.turn(1ms);
@@ -196,9 +196,9 @@ TEST_F(WebSocketServerTest, OneThatSaysGoodbyeAndNeverReadsIsNotKept) {
   const auto client = connect(script);
   ASSERT_TRUE(until([&] { return script.open; }));
   client->read(false);
-  const std::string message = masked(Opcode::binary, std::string(60'000, 'x'));
+  const std::string message = from_client(Opcode::binary, std::string(60'000, 'x'));
   for (int i = 0; i < 300; ++i) client->send_raw(message);
-  client->send_raw(masked(Opcode::close, close_payload(1001, "")));
+  client->send_raw(from_client(Opcode::close, close_payload(1001, "")));
   ASSERT_TRUE(until([&] { return !echo_.closed.empty(); }));
   EXPECT_EQ(echo_.closed.front(), 1001);
   EXPECT_GT(echo_.most_waiting, 1'000'000u) << "it was owed nothing: the test is of no use";
@@ -233,7 +233,7 @@ TEST_F(WebSocketServerTest, ServesUntilItIsStopped) {
   WebSocketServer server(serving, echo);
   std::jthread thread([&] { serving.run(); });
   Script script;
-  script.says = masked(Opcode::text, "across threads");
+  script.says = from_client(Opcode::text, "across threads");
   WebSocketClient client(commons_, {.port = server.port(), .target = "/ws-echo"}, script);
   EXPECT_TRUE(until([&] { return script.messages.size() == 1; }));
   serving.stop();
