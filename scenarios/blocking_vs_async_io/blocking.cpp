@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "net/request_clock.h"
 
 namespace blocking_vs_async_io {
 namespace {
@@ -74,13 +75,13 @@ void talk(Poco::Net::StreamSocket& socket, const Service& service) {
   const Nanos limit = service.limits.send;
   RequestReader reader;
   char buffer[4096];
-  Instant deadline{};       // of the request that has begun
+  lab::net::RequestClock clock({service.limits.request});
   bool idle_limit = false;  // is it in force? a system call less for each request
   while (true) {
     const bool idle = reader.idle();
-    if (!idle && now() > deadline) return;
+    if (!idle && clock.left() == 0ns) return;
     if (!idle || !idle_limit)
-      socket.setReceiveTimeout(timespan(idle ? service.limits.idle : deadline - now() + 1ms));
+      socket.setReceiveTimeout(timespan(idle ? service.limits.idle : clock.left() + 1ms));
     idle_limit = idle;
     const int got = socket.receiveBytes(buffer, sizeof buffer);
     if (got <= 0) return;
@@ -88,7 +89,7 @@ void talk(Poco::Net::StreamSocket& socket, const Service& service) {
     const auto answered = answer_all(socket, reader, service.blocking, limit);
     if (!answered) return;
     // What is there of a request now began with these bytes, unless it is the one that had begun before.
-    if (idle || *answered > 0) deadline = now() + service.limits.request;
+    if (idle || *answered > 0) clock.begin();
     if (reader.expects_continue()) send_all(socket, lab::net::kContinue, limit);
   }
 }

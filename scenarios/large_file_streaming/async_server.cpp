@@ -10,6 +10,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "net/request_clock.h"
 #include "net/server_process.h"
 #include "server.h"
 #include "variants/async_chunked.h"
@@ -26,13 +27,19 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, Site& site, const Patience& patience)
+  /// `open`: how many there are.
+  Connection(tcp::socket socket, Site& site, const Patience& patience, std::size_t& open)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
         site_(site),
-        patience_(patience) {
+        patience_(patience),
+        open_(open) {
     prepare_socket(socket_.native_handle(), patience);
+    ++open_;
   }
+  ~Connection() { --open_; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   asio::awaitable<void> serve() {
     const auto self = shared_from_this();
@@ -52,6 +59,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   asio::awaitable<bool> receive_some(Nanos limit) {
+    if (limit <= Nanos{}) co_return false;
     timer_.expires_after(limit);
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
       boost::system::error_code ignored;
@@ -65,9 +73,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   asio::awaitable<std::optional<Request>> next_request() {
+    clock_.begin();  // what came behind the last request may be the beginning of this one
     while (true) {
       if (auto request = reader_.next()) co_return request;
-      if (reader_.refused() || !co_await receive_some(patience_.idle)) co_return std::nullopt;
+      const bool idle = reader_.idle();
+      if (reader_.refused() || !co_await receive_some(idle ? patience_.idle : clock_.left()))
+        co_return std::nullopt;
+      if (idle) clock_.begin();
     }
   }
 
@@ -84,7 +96,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
       const std::string piece = reader_.take_body();
       if (!piece.empty() && !take(piece)) co_return false;
       if (reader_.body_complete()) co_return true;
-      if (reader_.refused() || !co_await receive_some(patience_.body)) co_return false;
+      clock_.body_came(piece.size());
+      if (reader_.refused() || !co_await receive_some(std::min(patience_.body, clock_.left())))
+        co_return false;
     }
   }
 
@@ -120,11 +134,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer timer_;
   Site& site_;
   const Patience patience_;
+  std::size_t& open_;
+  lab::net::RequestClock clock_{{patience_.request, kLeastRate}};
   RequestReader reader_{http_limits()};
   std::array<char, 64 * 1024> input_;
 };
 
-asio::awaitable<void> accept_all(tcp::acceptor& acceptor, Site& site, const Patience& patience) {
+asio::awaitable<void> accept_all(tcp::acceptor& acceptor, Site& site, const Patience& patience,
+                                 std::size_t& open) {
   while (true) {
     auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
     if (error) {
@@ -132,7 +149,11 @@ asio::awaitable<void> accept_all(tcp::acceptor& acceptor, Site& site, const Pati
       co_await later.async_wait(kAsTuple);  // out of descriptors: some will be closed
       continue;
     }
-    auto connection = std::make_shared<Connection>(std::move(socket), site, patience);
+    if (open == kMostConnections) {
+      turn_away(socket.native_handle());
+      continue;
+    }
+    auto connection = std::make_shared<Connection>(std::move(socket), site, patience, open);
     asio::co_spawn(
         acceptor.get_executor(),
         [connection]() -> asio::awaitable<void> { co_await connection->serve(); }, asio::detached);
@@ -142,11 +163,12 @@ asio::awaitable<void> accept_all(tcp::acceptor& acceptor, Site& site, const Pati
 }  // namespace
 
 void serve_async(File listener, Site& site, const Patience& patience) {
+  std::size_t open = 0;  // outlives the connections
   asio::io_context context(1);
   tcp::acceptor acceptor(context, tcp::v4(), ::dup(listener.descriptor()));
   asio::posix::stream_descriptor stop(context, ::dup(lab::net::stop_descriptor()));
   stop.async_wait(asio::posix::stream_descriptor::wait_read, [&](auto) { context.stop(); });
-  asio::co_spawn(context, accept_all(acceptor, site, patience), asio::detached);
+  asio::co_spawn(context, accept_all(acceptor, site, patience, open), asio::detached);
   context.run();
 }
 

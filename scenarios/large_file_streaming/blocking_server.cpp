@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "net/request_clock.h"
 #include "net/server_process.h"
 #include "server.h"
 
@@ -93,8 +94,9 @@ class BlockingConnection {
  private:
   /// False: nothing more comes, or not in time.
   bool receive_some(Nanos limit) {
+    if (limit <= Nanos{}) return false;
     pollfd waiting{socket_, POLLIN, 0};
-    const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+    const auto limit_ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
     int ready = 0;
     do {
       ready = ::poll(&waiting, 1, static_cast<int>(limit_ms));
@@ -106,9 +108,13 @@ class BlockingConnection {
   }
 
   std::optional<Request> next_request() {
+    clock_.begin();  // what came behind the last request may be the beginning of this one
     while (true) {
       if (auto request = reader_.next()) return request;
-      if (reader_.refused() || !receive_some(patience_.idle)) return std::nullopt;
+      const bool idle = reader_.idle();
+      if (reader_.refused() || !receive_some(idle ? patience_.idle : clock_.left()))
+        return std::nullopt;
+      if (idle) clock_.begin();
     }
   }
 
@@ -120,7 +126,8 @@ class BlockingConnection {
       const std::string piece = reader_.take_body();
       if (!piece.empty() && !take(piece)) return false;
       if (reader_.body_complete()) return true;
-      if (reader_.refused() || !receive_some(patience_.body)) return false;
+      clock_.body_came(piece.size());
+      if (reader_.refused() || !receive_some(std::min(patience_.body, clock_.left()))) return false;
     }
   }
 
@@ -166,6 +173,7 @@ class BlockingConnection {
   Site& site_;
   Download& download_;
   const Patience patience_;
+  lab::net::RequestClock clock_{{patience_.request, kLeastRate}};
   RequestReader reader_{http_limits()};
   std::array<char, 64 * 1024> input_;
 };
@@ -213,9 +221,7 @@ void serve_blocking(const File& listener, Site& site, Download& download,
     if (!socket && (errno == EMFILE || errno == ENFILE)) open.wait_for_fewer();
     if (!socket) continue;
     if (!open.add(socket.descriptor())) {
-      auto busy = lab::net::plain(503, "too many connections\n");
-      busy.keep_alive = false;
-      (void)SocketPeer(socket.descriptor()).write(to_bytes(busy));
+      turn_away(socket.descriptor());
       continue;
     }
     std::thread([&, connection = std::move(socket)]() mutable {

@@ -95,6 +95,13 @@ void prepare_socket(int socket, const Patience& patience) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
 }
 
+void turn_away(int socket) {
+  Response busy = lab::net::plain(503, "too many connections\n");
+  busy.keep_alive = false;
+  const std::string bytes = to_bytes(busy);
+  (void)::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void reset_on_close(int socket) {
   const linger none{1, 0};
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);

@@ -56,7 +56,11 @@ struct Patience {
   Nanos stall{};  // for a peer that takes nothing
   Nanos body{};   // for the next bytes of a body
   Nanos idle{};   // for the next request
+  /// For a whole request, from its first byte on: a byte now and then meets none of the other limits. A body earns more by
+  /// coming at kLeastRate or faster.
+  Nanos request{};
 };
+inline constexpr std::uint64_t kLeastRate = 16 * 1024;  // bytes a second
 
 inline constexpr std::uint64_t kLargestUpload = std::uint64_t{16} << 30;
 inline constexpr std::size_t kLargestBody = 1024 * 1024;  // of other requests
@@ -66,6 +70,9 @@ lab::net::HttpLimits http_limits();
 /// Options of every accepted socket. The stall limit is the kernel's to watch (TCP_USER_TIMEOUT): it counts from the last
 /// byte that the peer's kernel took, not from the last that ours did, so a slow reader is not taken for one that stopped.
 void prepare_socket(int socket, const Patience& patience);
+
+/// For who comes when there is no place: 503, as far as the socket takes it. Does not block.
+void turn_away(int socket);
 
 /// The peer gets a reset instead of an end: what it has is not all.
 void reset_on_close(int socket);

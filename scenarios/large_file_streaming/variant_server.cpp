@@ -95,6 +95,7 @@ std::string to_json(const ServeOrders& orders) {
                         {"stall_ns", orders.patience.stall.count()},
                         {"body_ns", orders.patience.body.count()},
                         {"idle_ns", orders.patience.idle.count()},
+                        {"request_ns", orders.patience.request.count()},
                         {"points", orders.points},
                         {"die_at", orders.die_at},
                         {"passing", orders.passing}}
@@ -108,7 +109,8 @@ ServeOrders from_json(const std::string& text) {
           .port = json.at("port"),
           .patience = {Nanos(json.at("stall_ns").get<std::int64_t>()),
                        Nanos(json.at("body_ns").get<std::int64_t>()),
-                       Nanos(json.at("idle_ns").get<std::int64_t>())},
+                       Nanos(json.at("idle_ns").get<std::int64_t>()),
+                       Nanos(json.at("request_ns").get<std::int64_t>())},
           .points = json.at("points"),
           .die_at = json.at("die_at"),
           .passing = json.at("passing")};

@@ -31,7 +31,7 @@ struct ServeOrders {
   std::string folder;
   int port = 0;
   Patience patience{std::chrono::milliseconds(250), std::chrono::milliseconds(600),
-                    std::chrono::seconds(10)};
+                    std::chrono::seconds(10), std::chrono::seconds(10)};
   std::string points;  // the file of the crash points; none: nobody is to die
   std::string die_at;  // a point, or empty
   std::uint64_t passing = 1;

@@ -3,15 +3,23 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include <nlohmann/json.hpp>
 
+#include "client.h"
 #include "core/subprocess.h"
+#include "net/server_process.h"
+#include "net/slow_peers.h"
 #include "scenario_run.h"
+#include "server.h"
+#include "variant_server.h"
 
 namespace lab {
 namespace {
@@ -132,6 +140,76 @@ TEST_F(Streaming, OneVariantServesAlone) {
   ::close(ends[0]);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
+
+/// The limits of both frames: that of a thread a connection, and that of one thread.
+class Limits : public Streaming, public ::testing::WithParamInterface<const char*> {
+ protected:
+  Limits() {
+    // Only the limit on a whole request is short: it is the one that is seen.
+    orders_.variant = GetParam();
+    orders_.folder = (folder() / "root").string();
+    orders_.patience = {.stall = 10s, .body = 10s, .idle = 60s, .request = 300ms};
+    std::filesystem::create_directory(folder() / "root");
+    std::ofstream(folder() / "root" / "small.txt") << "small";
+  }
+  net::ServerProcess start() const {
+    return net::ServerProcess({.orders = to_json(orders_), .program = LAB_SCENARIO});
+  }
+  large_file_streaming::ServeOrders orders_;
+};
+
+TEST_P(Limits, AHeadThatTricklesInIsNotWaitedForForEver) {
+  const auto server = start();
+  const net::SlowPeers slow({.port = server.port(), .peers = 3, .between_bytes = 20ms});
+  EXPECT_TRUE(slow.wait_until_closed(10s)) << "a byte now and then";
+}
+
+/// Sends a piece of a body now and then, until there is an answer or an end, or all is sent.
+bool trickle(large_file_streaming::Client& client, std::size_t total, std::size_t piece) {
+  client.ask("PUT", "/files/trickled.bin", "Content-Length: " + std::to_string(total) + "\r\n");
+  const std::vector<char> bytes(piece, 'x');
+  for (std::size_t sent = 0; sent < total; sent += piece) {
+    pollfd ended{client.socket(), POLLIN | POLLRDHUP, 0};
+    if (::poll(&ended, 1, 20) > 0 || !client.send(bytes)) return false;
+  }
+  return true;
+}
+
+TEST_P(Limits, ABodyThatTricklesInIsNotWaitedForForEver) {
+  const auto server = start();
+  large_file_streaming::Client client(server.port());
+  EXPECT_FALSE(trickle(client, 500, 1)) << "50 bytes a second, for 10 seconds";
+}
+
+TEST_P(Limits, ABodyThatComesAtAPaceMayTakeLonger) {
+  const auto server = start();
+  large_file_streaming::Client client(server.port());
+  EXPECT_TRUE(trickle(client, 40 * 16 * 1024, 16 * 1024));  // 800 ms
+  EXPECT_EQ(client.receive().status, 204);
+}
+
+TEST_P(Limits, WhoComesWhenAllPlacesAreTakenIsToldSo) {
+  const auto server = start();
+  const auto status = [&server] {
+    large_file_streaming::Client client(server.port());
+    client.ask("GET", "/files/small.txt");
+    return client.receive().status;
+  };
+  {
+    const net::SlowPeers idle({.port = server.port(),
+                               .peers = large_file_streaming::kMostConnections,
+                               .manner = net::SlowPeersOptions::Manner::silent});
+    EXPECT_EQ(idle.report().connected, large_file_streaming::kMostConnections);
+    EXPECT_EQ(status(), 503);
+    EXPECT_EQ(idle.report().closed, 0u);
+  }
+  EXPECT_TRUE(test::eventually(5s, [&] { return status() == 200; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Frames, Limits, ::testing::Values("sendfile", "async_chunked"),
+                         [](const auto& variant) {
+                           return std::string(variant.param) == "sendfile" ? "Blocking" : "Async";
+                         });
 
 TEST_F(Streaming, DescribesItself) {
   const json description = json::parse(run({"--describe"}).text, nullptr, false);
