@@ -32,12 +32,26 @@ std::string describe(const Transfer& transfer) {
                      transfer.coded_as_asked ? "" : ", in another coding than was asked for");
 }
 
+/// Who was itself not run for half of the stall limit may have been cut off rightly.
+bool cut_by_the_machine(const Evidence& evidence, Ending ending, Nanos waited) {
+  return ending == Ending::cut && std::max(evidence.hiccup, waited) > evidence.stall / 2;
+}
+
+CheckResult judge_wrong(const Evidence& evidence, const Transfer& transfer, const std::string& what,
+                        std::uint64_t examined) {
+  const Nanos late = std::max(evidence.hiccup, transfer.waited);
+  if (transfer.right && cut_by_the_machine(evidence, transfer.ending, transfer.waited))
+    return CheckResult::inconclusive(fmt::format("{}; its client was itself not run for {:.0f} ms",
+                                                 what, lab::milliseconds(late)));
+  return CheckResult::violated(what, examined);
+}
+
 /// What came as a whole is the file; what is small comes as a whole.
 MaybeResult content_exact(const Evidence& evidence) {
   if (evidence.step == Step::root) return std::nullopt;
   for (const auto& transfer : evidence.transfers) {
     if (!is_right(transfer))
-      return CheckResult::violated(describe(transfer), evidence.transfers.size());
+      return judge_wrong(evidence, transfer, describe(transfer), evidence.transfers.size());
   }
   for (const auto& transfer : evidence.large) {  // that it comes at all is another check's business
     if (transfer.ending == Ending::complete && transfer.status / 100 == 2 && !is_right(transfer))
@@ -62,12 +76,15 @@ MaybeResult ranges_exact(const Evidence& evidence) {
     if (answer.status == wanted.status && answer.bytes == wanted.slice.length &&
         answer.bytes_right && answer.content_range == content_range(wanted, evidence.range_size))
       continue;
-    return CheckResult::violated(
+    const std::string what =
         fmt::format("Range: {}: wanted {} with {} bytes from {}, got {} with {} bytes, {} ({})",
                     wanted.value, wanted.status, wanted.slice.length, wanted.slice.offset,
                     answer.status, answer.bytes, answer.bytes_right ? "right" : "wrong",
-                    answer.content_range.empty() ? "no Content-Range" : answer.content_range),
-        evidence.ranges.size());
+                    answer.content_range.empty() ? "no Content-Range" : answer.content_range);
+    if (answer.bytes_right && answer.status == wanted.status &&
+        cut_by_the_machine(evidence, answer.ending, answer.waited))
+      return CheckResult::inconclusive(what + "; its client was itself not run");
+    return CheckResult::violated(what, evidence.ranges.size());
   }
   if (evidence.ranges.empty()) return CheckResult::inconclusive("no range was asked for");
   return CheckResult::holds(evidence.ranges.size());
@@ -77,10 +94,13 @@ MaybeResult conditions_right(const Evidence& evidence) {
   if (evidence.step != Step::download) return std::nullopt;
   for (const auto& answer : evidence.conditions) {
     if (answer.status == answer.wanted && answer.body_right) continue;
-    return CheckResult::violated(
+    const std::string what =
         fmt::format("{}: wanted {}, got {}{}", answer.asked, answer.wanted, answer.status,
-                    answer.body_right ? "" : " with a wrong body"),
-        evidence.conditions.size());
+                    answer.body_right ? "" : " with a wrong body");
+    if (answer.status == answer.wanted &&
+        cut_by_the_machine(evidence, answer.ending, answer.waited))
+      return CheckResult::inconclusive(what + "; its client was itself not run");
+    return CheckResult::violated(what, evidence.conditions.size());
   }
   if (evidence.conditions.empty()) return CheckResult::inconclusive("no condition was asked for");
   return CheckResult::holds(evidence.conditions.size());
@@ -113,9 +133,9 @@ MaybeResult serves_under_limit(const Evidence& evidence) {
                                  evidence.large.size());
   for (const auto& transfer : evidence.large) {
     if (!is_right(transfer))
-      return CheckResult::violated(
-          fmt::format("with {} of address space: {}", limit, describe(transfer)),
-          evidence.large.size());
+      return judge_wrong(evidence, transfer,
+                         fmt::format("with {} of address space: {}", limit, describe(transfer)),
+                         evidence.large.size());
   }
   if (evidence.large.empty() || evidence.large.back().size <= *evidence.limit_bytes)
     return CheckResult::inconclusive("no file was large enough for the limit");
@@ -152,16 +172,12 @@ MaybeResult absent_freed(const Evidence& evidence) {
                             fmt::format("{:.0f} ms", lab::milliseconds(worst)));
 }
 
-/// A reader that was itself not run for half of the stall limit may have been cut off rightly.
 MaybeResult slow_reader_served(const Evidence& evidence) {
   if (!evidence.rough || evidence.step != Step::download) return std::nullopt;
   if (!evidence.slow_reader) return CheckResult::inconclusive("nobody read slowly");
-  if (!is_right(*evidence.slow_reader) && evidence.hiccup > evidence.stall / 2)
-    return CheckResult::inconclusive(
-        fmt::format("a slow reader was cut off, and the machine slept for {:.0f} ms itself",
-                    lab::milliseconds(evidence.hiccup)));
   if (!is_right(*evidence.slow_reader))
-    return CheckResult::violated("a slow reader: " + describe(*evidence.slow_reader), 1);
+    return judge_wrong(evidence, *evidence.slow_reader,
+                       "a slow reader: " + describe(*evidence.slow_reader), 1);
   return CheckResult::holds(1);
 }
 

@@ -24,6 +24,7 @@ struct Transfer {
   bool coded_as_asked = true;
   Ending ending = Ending::complete;
   int status = 200;
+  Nanos waited{};  // for a core, by its client
 };
 
 struct RangeAnswer {
@@ -32,6 +33,8 @@ struct RangeAnswer {
   std::string content_range;  // the header
   std::uint64_t bytes = 0;
   bool bytes_right = false;
+  Ending ending = Ending::complete;
+  Nanos waited{};  // for a core, by its client
 };
 
 /// A conditional request, a HEAD, an If-Range: what was asked in words, and whether status and body were right.
@@ -39,6 +42,8 @@ struct ConditionAnswer {
   std::string asked;
   int wanted = 0, status = 0;
   bool body_right = false;
+  Ending ending = Ending::complete;
+  Nanos waited{};  // for a core, by its client
 };
 
 /// The kernel's numbers of the server after it has sent (or taken) a file of that size.

@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 
+#include "harness/load.h"
 #include "net/loopback.h"
 
 namespace large_file_streaming {
@@ -85,6 +86,13 @@ bool Client::send(std::span<const char> bytes) {
 }
 
 Answer Client::receive(const Sink& sink, bool head_only) {
+  const Nanos before = lab::harness::waited_for_core();
+  Answer answer = receive_answer(sink, head_only);
+  answer.waited = lab::harness::waited_for_core() - before;
+  return answer;
+}
+
+Answer Client::receive_answer(const Sink& sink, bool head_only) {
   Answer answer;
   lab::net::ResponseReader reader({.body_bytes = UINT64_MAX, .stream_body = true});
   if (head_only) reader.expect_no_body();

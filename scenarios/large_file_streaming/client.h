@@ -27,6 +27,7 @@ struct Answer {
   std::vector<lab::net::Header> headers;
   std::uint64_t bytes = 0;  // of the body
   Ending ending = Ending::none;
+  Nanos waited{};  // for a core: how long the client was ready to receive and was not run
   std::string header(std::string_view name) const;  // empty when absent
 };
 
@@ -61,6 +62,7 @@ class Client {
   int socket() const { return socket_.descriptor(); }
 
  private:
+  Answer receive_answer(const Sink& sink, bool head_only);
   void drain(Answer& answer, std::uint64_t left, const Sink& sink);
   void wake_for(std::size_t bytes);
   bool wait_for(std::size_t bytes);  // false: it is recv() that is to wait

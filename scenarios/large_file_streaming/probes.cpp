@@ -80,7 +80,9 @@ ConditionAnswer ask_condition(int port, const std::string& name, std::uint64_t v
           .wanted = condition.wanted,
           .status = answer.status,
           .body_right = answer.ending == Ending::complete && follower.right() &&
-                        answer.bytes == condition.slice.length};
+                        answer.bytes == condition.slice.length,
+          .ending = follower.right() ? answer.ending : Ending::complete,
+          .waited = answer.waited};
 }
 
 }  // namespace
@@ -150,6 +152,7 @@ Transfer download(int port, const fs::path& file, bool gzip,
       gzip ? client.receive([&](auto bytes) { return gunzip.add(bytes); }) : client.receive(keep);
   transfer.status = answer.status;
   transfer.ending = answer.ending;
+  transfer.waited = answer.waited;
   const bool coded = answer.header("Content-Encoding") == "gzip";
   transfer.coded_as_asked =
       gzip == coded && (!gzip || gunzip.complete() || answer.ending != Ending::complete);
@@ -177,6 +180,7 @@ Transfer upload(int port, const fs::path& root, const std::string& name, std::ui
   const Answer answer = client.receive();
   transfer.status = answer.status;
   transfer.ending = answer.ending;
+  transfer.waited = answer.waited;
   if (answer.status / 100 != 2) return transfer;
   Comparison comparison(root / name);
   for (std::uint64_t at = 0; at < size; at += piece.size()) {
@@ -201,7 +205,9 @@ std::vector<RangeAnswer> ask_ranges(int port, const std::string& name, std::uint
                        .status = answer.status,
                        .content_range = answer.header("Content-Range"),
                        .bytes = answer.bytes,
-                       .bytes_right = follower.right()});
+                       .bytes_right = follower.right(),
+                       .ending = answer.ending,
+                       .waited = answer.waited});
     const bool keeps = answer.ending == Ending::complete && follower.right();
     if (!keeps) client = std::make_unique<Client>(port);
   }

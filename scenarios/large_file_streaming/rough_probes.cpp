@@ -155,6 +155,7 @@ struct SlowReader::State {
     if (first) begun.release();
     transfer.status = answer.status;
     transfer.ending = answer.ending;
+    transfer.waited = answer.waited;
     comparison.tell(transfer);
   }
 };

@@ -217,6 +217,30 @@ TEST(LargeFileStreamingChecks, AStalledClientMayCostASecondAndWhatTheMachineSlep
   EXPECT_EQ(verdict("absent-freed", evidence), Verdict::inconclusive);
 }
 
+TEST(LargeFileStreamingChecks, AClientThatWasNotRunMayHaveBeenCutOffRightly) {
+  Evidence evidence = fine();
+  evidence.transfers[2].ending = Ending::cut;
+  evidence.transfers[2].same = 7;
+  evidence.ranges[0].ending = Ending::cut;
+  evidence.ranges[0].bytes = 7;
+  evidence.conditions[0].ending = Ending::cut;
+  evidence.conditions[0].body_right = false;
+  evidence.large[0].ending = Ending::cut;
+  const std::vector<std::string> all{"content-exact", "ranges-exact", "conditions-right",
+                                     "serves-under-limit"};
+  for (const Nanos waited : {Nanos{}, Nanos{175ms}}) {
+    evidence.transfers[2].waited = evidence.ranges[0].waited = waited;
+    evidence.conditions[0].waited = evidence.large[0].waited = waited;
+    for (const auto& check : all) EXPECT_EQ(verdict(check, evidence), Verdict::violated) << check;
+  }
+  evidence.transfers[2].waited = evidence.ranges[0].waited = 176ms;  // half of the limit, and more
+  evidence.conditions[0].waited = evidence.large[0].waited = 176ms;
+  for (const auto& check : all) EXPECT_EQ(verdict(check, evidence), Verdict::inconclusive) << check;
+  evidence.transfers[2].right = evidence.ranges[0].bytes_right = false;
+  EXPECT_EQ(verdict("content-exact", evidence), Verdict::violated) << "wrong bytes stay wrong";
+  EXPECT_EQ(verdict("ranges-exact", evidence), Verdict::violated);
+}
+
 TEST(LargeFileStreamingChecks, ASlowReaderIsNotAStalledOne) {
   Evidence evidence = fine();
   evidence.slow_reader->ending = Ending::cut;
