@@ -152,8 +152,8 @@ Nanos waited_for_core() {
   return own.waited().value_or(Nanos{0});
 }
 
-std::optional<Nanos> waited_for_core(int process) {
-  return Schedstat("/proc/" + std::to_string(process) + "/schedstat").waited();
+std::optional<Nanos> waited_for_core(int thread) {
+  return Schedstat("/proc/" + std::to_string(thread) + "/schedstat").waited();
 }
 
 struct HiccupMeter::State {

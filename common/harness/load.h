@@ -48,8 +48,8 @@ double recording_cost_ns();
 /// How long the calling thread has been ready to run without a core, since its beginning: the kernel's own count, the second
 /// number of its schedstat. What a hypervisor takes away is not in it. Zero where the kernel does not tell. A system call.
 Nanos waited_for_core();
-/// The same of a process's first thread. Nothing where the process is gone or the kernel does not tell.
-std::optional<Nanos> waited_for_core(int process);
+/// The same of a thread by its number, or of a process's first one. Nothing where it is gone or the kernel does not tell.
+std::optional<Nanos> waited_for_core(int thread);
 
 /// The machine's own hiccups: a thread that sleeps a millisecond at a time and notes how late it is
 /// woken (the idea of jHiccup, Tene). A latency bound may not accuse a variant of what the

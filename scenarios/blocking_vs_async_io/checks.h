@@ -32,7 +32,9 @@ struct BesideSlowCalls {
 /// Requests answered in windows of equal length, taken in turn.
 struct BesideSlowPeers {
   std::size_t pool = kPool, peers = 0;
-  std::vector<double> alone, beset;    // per second; beset: with 10 P slow peers
+  std::vector<double> alone, beset;  // per second; beset: with 10 P slow peers
+  /// For which share of each beset window the server's threads or the clients' had no core, at most.
+  std::vector<double> without_core;
   std::uint64_t answered_at_pool = 0;  // in one window with P slow peers
   std::size_t peers_closed = 0;        // by the server: a slow peer that is gone proves nothing
 };
@@ -87,6 +89,8 @@ struct Evidence {
 
 /// How many times the throughput with slow peers is that without.
 lab::harness::Ratio kept_throughput(const Evidence& evidence);
+/// The same, had the machine taken nothing from the windows with slow peers: who is accused is accused in spite of this.
+lab::harness::Ratio kept_at_best(const Evidence& evidence);
 inline constexpr double kKept = 0.9;
 
 /// What a server may hold for a peer that does not read: its request and the answer, each once in our hands and once in a

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <thread>
 
 #include "core/stop.h"
@@ -177,10 +179,39 @@ class Trial {
                             .hiccup = hiccups.worst(begin, now())};
   }
 
-  double throughput() {
+  struct Window {
+    double per_second = 0;
+    double without_core = 0;  // for which share of it, at most
+  };
+
+  /// Each connection waits for one thread of the server's and for the clients' thread, so it can have lost no more than the
+  /// one that was without a core the longest, and the clients'.
+  Window throughput() {
+    const auto before = waits_for_core();
+    const Nanos own = waited_for_core();
     const auto result = run_http_load(static_load(server_.port(), kCrowd, sizes_.window));
+    Nanos longest{};
+    for (const auto& [thread, waited] : waits_for_core()) {
+      const auto known = before.find(thread);
+      longest = std::max(longest, waited - (known == before.end() ? Nanos{} : known->second));
+    }
     count_connections(kCrowd);
-    return result.per_second();
+    const double lost = lab::seconds(longest + waited_for_core() - own);
+    return {result.per_second(), std::min(1.0, lost / lab::seconds(sizes_.window))};
+  }
+
+  /// Of each of the server's threads.
+  std::map<int, Nanos> waits_for_core() {
+    std::map<int, Nanos> waits;
+    for (const pid_t process : usage().processes) {
+      std::error_code gone;
+      for (const auto& thread :
+           std::filesystem::directory_iterator(fmt::format("/proc/{}/task", process), gone)) {
+        const int number = std::stoi(thread.path().filename());
+        waits[number] = waited_for_core(number).value_or(Nanos{});
+      }
+    }
+    return waits;
   }
 
   SlowPeersOptions peers(std::size_t count, SlowPeersOptions::Manner manner) {
@@ -192,29 +223,32 @@ class Trial {
             .body_bytes = kStalledBody};
   }
 
-  double beset_throughput(std::size_t count) {
+  Window beset_throughput(std::size_t count) {
     const SlowPeers slow(peers(count, SlowPeersOptions::Manner::dribble));
     see_descriptors();
-    const double rate = throughput();
+    const Window window = throughput();
     evidence_.slow_peers.peers_closed += slow.report().closed;
-    return rate;
+    return window;
   }
 
   void beside_slow_peers() {
     auto& seen = evidence_.slow_peers;
     seen.peers = 10 * kPool;
-    seen.answered_at_pool =
-        static_cast<std::uint64_t>(beset_throughput(kPool) * lab::seconds(sizes_.window) + 0.5);
+    seen.answered_at_pool = static_cast<std::uint64_t>(
+        beset_throughput(kPool).per_second * lab::seconds(sizes_.window) + 0.5);
     const std::size_t most = setting_.insist ? 3 * sizes_.windows : sizes_.windows;
     for (std::size_t pair = 0; pair < most && !lab::stop_requested(); ++pair) {
       // Taken in turn, and each first as often as the other: a machine that drifts hurts both.
       const bool alone_first = pair % 2 == 0;
-      if (alone_first) seen.alone.push_back(throughput());
-      seen.beset.push_back(beset_throughput(seen.peers));
-      if (!alone_first) seen.alone.push_back(throughput());
+      if (alone_first) seen.alone.push_back(throughput().per_second);
+      const Window beset = beset_throughput(seen.peers);
+      seen.beset.push_back(beset.per_second);
+      seen.without_core.push_back(beset.without_core);
+      if (!alone_first) seen.alone.push_back(throughput().per_second);
       const bool whole = (pair + 1) % sizes_.windows == 0;
-      const auto ratio = kept_throughput(evidence_);
-      if (whole && (ratio.low >= kKept || ratio.high < kKept)) break;
+      if (whole &&
+          (kept_throughput(evidence_).low >= kKept || kept_at_best(evidence_).high < kKept))
+        break;
     }
   }
 

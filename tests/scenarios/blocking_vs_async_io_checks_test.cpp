@@ -135,6 +135,30 @@ INSTANTIATE_TEST_SUITE_P(
              [](Evidence& e) { e.slow_peers.beset.assign(9, 5'000); }, kViolated, "80 slow peers"},
         Case{"NothingIsLeft", "slow-peers-isolated",
              [](Evidence& e) { e.slow_peers.beset.assign(9, 0); }, kViolated},
+        Case{"HalfIsLeftAndTheMachineTookATenth", "slow-peers-isolated",
+             [](Evidence& e) {
+               e.slow_peers.beset.assign(9, 5'000);
+               e.slow_peers.without_core.assign(9, 0.1);
+             },
+             kViolated, "80 slow peers"},
+        Case{"TheMachineTookTheOtherHalf", "slow-peers-isolated",
+             [](Evidence& e) {
+               e.slow_peers.beset.assign(9, 5'000);
+               e.slow_peers.without_core.assign(9, 0.5);
+             },
+             kOpen, "waited for a core"},
+        Case{"TheMachineTookAllOfTheTime", "slow-peers-isolated",
+             [](Evidence& e) {
+               e.slow_peers.beset.assign(9, 5'000);
+               e.slow_peers.without_core.assign(9, 1);
+             },
+             kOpen, "waited for a core"},
+        Case{"NothingIsLeftWhateverTheMachineTook", "slow-peers-isolated",
+             [](Evidence& e) {
+               e.slow_peers.beset.assign(9, 0);
+               e.slow_peers.without_core.assign(9, 0.5);
+             },
+             kViolated},
         Case{"TooNoisyToTell", "slow-peers-isolated",
              [](Evidence& e) {
                e.slow_peers.beset = {5'000, 12'000, 8'000, 11'000, 6'000,
