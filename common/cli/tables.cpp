@@ -197,10 +197,13 @@ Result<std::string> speed(const json& result, const std::vector<std::string>& ch
          "so that the speed does not count.\n";
 }
 
-std::string limits(const json& result) {
-  std::string text =
-      header({"what the machine gives at best", "measured", "best variant", "ratio"}, "--:");
+/// Those that bound what a variant can do, or those that are there for comparison.
+std::string limits(const json& result, bool comparisons) {
+  std::string text = header({comparisons ? "for comparison" : "what the machine gives at best",
+                             "measured", "best variant", "ratio"},
+                            "--:");
   for (const auto& limit : result.at("limits")) {
+    if (limit.value("comparison", false) != comparisons) continue;
     const std::string name = limit.at("name"), metric = limit.at("metric"), unit = limit.at("unit");
     // Nobody that it bounds has a rank: then there is nothing to compare it with.
     const bool compared = limit.at("ratio_n").get<int>() > 0;
@@ -212,6 +215,13 @@ std::string limits(const json& result) {
                           : "–"});
   }
   return text;
+}
+
+std::string limits(const json& result) {
+  const auto& all = result.at("limits");
+  const bool comparisons = std::any_of(
+      all.begin(), all.end(), [](const json& limit) { return limit.value("comparison", false); });
+  return limits(result, false) + (comparisons ? "\n" + limits(result, true) : "");
 }
 
 Result<std::string> table(const json& result, const std::string& kind,

@@ -16,7 +16,7 @@ namespace lab::cli {
 ///   speed        variant × metric, median [first quartile, third quartile]. `metrics` chooses which,
 ///                and their order; none means all. What was timed in rounds is struck out where the
 ///                variant has no rank, because a check was broken or could not tell
-///   limits       what the machine gives at best, and how near the best variant came
+///   limits       what the machine gives at best, and how near the best variant came; apart, what is there for comparison
 /// Each ends with a line saying where the numbers come from. `document` is the path of the file that
 /// the table is for: links are relative to it.
 Result<std::string> result_table(std::string_view recorded, const std::string& kind,

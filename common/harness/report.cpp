@@ -359,7 +359,7 @@ void add_limits(const RunResult& result, Page& page) {
     if (!limit.best.empty() && limit.ratio.n > 0) {
       text += fmt::format("; {} reaches {}", limit.best, ratio_text(limit.ratio));
     }
-    page.hanging("  limit  ", text, Style::faint);
+    page.hanging(limit.comparison ? "  for comparison  " : "  limit  ", text, Style::faint);
   }
 }
 

@@ -226,6 +226,7 @@ Json limits_json(const std::vector<Limit>& limits) {
                {"median", summary.median}, {"low", summary.low},       {"high", summary.high},
                {"n", summary.n},           {"samples", limit.samples}, {"best", limit.best}};
     add_ratio(value, limit.ratio);
+    if (limit.comparison) value["comparison"] = true;
     values.push_back(std::move(value));
   }
   return values;

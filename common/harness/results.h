@@ -77,6 +77,8 @@ struct Limit {
   /// The ranked variant that is best by this metric; or the one that it bounds, when the scenario says so.
   std::string best;
   Ratio ratio;  // best / limit
+  /// No bound: what another way of doing it gives on this machine, shown apart. A variant may well be faster.
+  bool comparison = false;
 };
 
 struct ServerUsed {

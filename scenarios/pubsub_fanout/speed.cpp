@@ -125,13 +125,15 @@ std::vector<Limit> Speed::limits(const Setting& setting) {
     const auto measured = measure(bare, one ? 1 : sizes.window);
     if (!measured.spoiled.empty()) continue;
     limits.push_back(
-        {.name = fmt::format("bare writes to {} sockets, {} prepared frame{} each",
-                             sizes.subscribers, one ? 1 : sizes.window, one ? "" : "s"),
+        {.name = one ? fmt::format("a write for each delivery, to {} sockets", sizes.subscribers)
+                     : fmt::format("bare writes to {} sockets, {} prepared frames each",
+                                   sizes.subscribers, sizes.window),
          .metric = "deliveries_per_second",
          .unit = "1/s",
          .samples = {measured.per_second()},
          .best = {},
-         .ratio = {}});
+         .ratio = {},
+         .comparison = one});
   }
   return limits;
 }

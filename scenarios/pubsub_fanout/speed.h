@@ -18,7 +18,7 @@ class Speed {
   Speed();
   ~Speed();
   lab::harness::RoundReport round(const Setting& setting);
-  /// Bare writes of a prepared frame to as many sockets.
+  /// Bare writes of prepared frames to as many sockets: all of the window in one write, and, for comparison, one by one.
   std::vector<lab::harness::Limit> limits(const Setting& setting);
 
  private:

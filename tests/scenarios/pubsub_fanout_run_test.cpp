@@ -44,6 +44,9 @@ TEST_F(PubsubFanout, EveryVariantDoesAsPromised) {
     EXPECT_EQ(metric(result, "redis_streams_resume", name), 0) << name;
   EXPECT_GT(metric(result, "redis_streams_resume", "connections_lost"), 0);
   EXPECT_GT(metric(result, "shared_payload", "deliveries_per_second"), 0);
+  ASSERT_EQ(result["limits"].size(), 2u);
+  EXPECT_EQ(result["limits"][0].value("comparison", false), true);  // a write for each delivery
+  EXPECT_EQ(result["limits"][1].value("comparison", false), false);
 }
 
 TEST_F(PubsubFanout, WithoutRedisWhatNeedsNoneStillRuns) {

@@ -30,7 +30,10 @@ constexpr std::string_view kTabulated = R"json({
   "limits": [{"name": "redis-benchmark GET", "metric": "reads_per_second", "unit": "1/s", "median": 11000, "low": 10000,
               "high": 12000, "n": 9, "best": "lease", "ratio": 0.897, "ratio_low": 0.82, "ratio_high": 0.98, "ratio_n": 9},
              {"name": "RabbitMQ alone", "metric": "reads_per_second", "unit": "1/s", "median": 11000, "low": 10000,
-              "high": 12000, "n": 9, "best": "naive", "ratio": 0, "ratio_low": 0, "ratio_high": 0, "ratio_n": 0}]
+              "high": 12000, "n": 9, "best": "naive", "ratio": 0, "ratio_low": 0, "ratio_high": 0, "ratio_n": 0},
+             {"name": "GETs one by one", "metric": "reads_per_second", "unit": "1/s", "median": 1000, "low": 900,
+              "high": 1100, "n": 9, "best": "lease", "ratio": 9.8, "ratio_low": 9, "ratio_high": 11, "ratio_n": 9,
+              "comparison": true}]
 })json";
 
 std::string table(const std::string& kind, const std::vector<std::string>& metrics = {}) {
@@ -96,6 +99,11 @@ TEST(ResultTable, LimitsShowHowNearTheBestCame) {
               HasSubstr("| RabbitMQ alone (reads_per_second) | 11,000 [10,000, 12,000] 1/s | – | – "
                         "|\n"))
       << "the one that it bounds has no rank";
+  EXPECT_THAT(
+      table("limits"),
+      HasSubstr("|\n\n| for comparison | measured | best variant | ratio |\n|---|--:|--:|--:|\n"
+                "| GETs one by one (reads_per_second) | 1,000 [900, 1,100] 1/s | lease | "
+                "9.80 [9.00, 11.00] |\n"));
 }
 
 TEST(ResultTable, SaysWhereTheNumbersComeFrom) {
