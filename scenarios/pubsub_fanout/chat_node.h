@@ -34,6 +34,8 @@ struct Bookmark {
 /// What a node may keep for one connection that does not read. Above it, its messages are dropped and it is told, or it
 /// is sent away.
 inline constexpr std::size_t kMostWaiting = 64 * 1024;
+/// What a node may keep for a Redis that takes nothing, beside one message. Above it, what is said is refused.
+inline constexpr std::size_t kMostUnsent = 256 * 1024;
 /// What came of something said.
 enum class Said { ok, no, maybe };
 

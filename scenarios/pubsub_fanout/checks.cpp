@@ -268,7 +268,10 @@ Answer back_in_time(const Evidence& evidence) {
             examined);
     }
     const bool stranded = !connections.empty() && !connections.back().to_the_end;
-    if (stranded && !reader.goes_away && evidence.quiet)
+    const auto had_time = [&](Nanos lost) {
+      return evidence.end - lost > return_bound(evidence, lost, evidence.end);
+    };
+    if (stranded && !reader.goes_away && evidence.quiet && had_time(connections.back().ended))
       return CheckResult::violated(fmt::format("{} lost its connection at {} and never came back",
                                                reader.user, at(connections.back().ended)),
                                    examined);
@@ -367,11 +370,13 @@ Nanos waited_for_core(const Evidence& evidence, Nanos from, Nanos to) {
 }
 
 /// kMostWaiting and one message for each connection, and what is on its way through the node: a bunch read from Redis at
-/// once, which is there as bytes, as a reply and as frames, twice where a member is also brought up to the others.
+/// once, which is there as bytes, as a reply and as frames, twice where a member is also brought up to the others. Where
+/// there are many nodes, also kMostUnsent and one message: in a string that doubles, old and new beside each other.
 std::uint64_t memory_bound(const Evidence& evidence, const NodeMemory& node) {
   constexpr std::uint64_t kBunch = 32, kForms = 3, kReaders = 2;
   return node.connections * (kMostWaiting + evidence.most_message_bytes) +
-         kReaders * kForms * kBunch * evidence.most_message_bytes;
+         kReaders * kForms * kBunch * evidence.most_message_bytes +
+         (evidence.nodes > 1 ? 3 * (kMostUnsent + evidence.most_message_bytes) : 0);
 }
 
 }  // namespace pubsub_fanout

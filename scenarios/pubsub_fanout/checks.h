@@ -76,6 +76,7 @@ struct Evidence {
   std::vector<Presence> presence;
   std::vector<lab::harness::Window> faults;  // a node, Redis or their connection was away or cut
   lab::harness::Window stall;                // the stalled readers did not read
+  Nanos end = Nanos::max();                  // of the run
   bool quiet = false;                        // everything that is to be heard had the time to be
   std::size_t nodes = 1;
   std::size_t most_message_bytes = 0;

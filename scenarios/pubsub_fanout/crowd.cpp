@@ -182,6 +182,7 @@ void RoomSpeaker::say() {
   if (!joined()) return;
   const lab::Instant now = lab::now();
   const Stamp stamp{room_, speaker_, said_++, now.time_since_epoch().count()};
+  last_was_taken_ = false;
   unanswered_.push_back(record_.size());
   record_.push_back({.room = room_,
                      .speaker = speaker_,
@@ -202,6 +203,7 @@ void RoomSpeaker::on_line(std::string_view payload) {
   saying.outcome = line.outcome == Said::ok   ? Outcome::ok
                    : line.outcome == Said::no ? Outcome::fail
                                               : Outcome::info;
+  last_was_taken_ = unanswered_.empty() && saying.outcome == Outcome::ok;
 }
 
 void RoomSpeaker::on_lost(bool) {

@@ -109,6 +109,7 @@ class RoomSpeaker : public Guest {
               std::size_t bytes, std::vector<Saying>& record);
   void say();
   std::size_t unanswered() const { return unanswered_.size(); }
+  bool last_was_taken() const { return last_was_taken_; }  // what was said last, by the node
   std::uint32_t said() const { return said_; }
   std::uint32_t room() const { return room_; }
   std::uint32_t speaker() const { return speaker_; }
@@ -121,6 +122,7 @@ class RoomSpeaker : public Guest {
   const std::uint32_t room_, speaker_;
   const std::size_t bytes_;
   std::uint32_t said_ = 0;
+  bool last_was_taken_ = false;
   std::vector<Saying>& record_;
   std::deque<std::size_t> unanswered_;  // of record_
 };

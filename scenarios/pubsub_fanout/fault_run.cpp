@@ -84,6 +84,8 @@ class FaultRun {
 
   void gather() {
     phase("joining");
+    evidence_.nodes = nodes_.count();
+    evidence_.most_message_bytes = std::max(sizes_.bytes, sizes_.loud_bytes);
     const std::uint32_t readers =
         sizes_.rooms * sizes_.readers + (loud() ? sizes_.loud_readers : 0);
     evidence_.readers.resize(readers);
@@ -148,7 +150,8 @@ class FaultRun {
   }
 
   void speak(RoomSpeaker& speaker, Instant when, Nanos every, Instant until) {
-    if (when >= until) return;
+    const bool goes_on = speaker.room() == sizes_.loud_room() && stalls_longer_;
+    if (when >= until && !goes_on) return;
     loop_.at(when, [this, &speaker, when, every, until] {
       speaker.say();
       speak(speaker, when + every, every, until);
@@ -160,8 +163,19 @@ class FaultRun {
     readers_.back()->read(false);
     evidence_.stall = {begin_, begin_ + sizes_.loud_for};
     ++pending_;
-    loop_.at(begin + sizes_.loud_for, [this] {
+    stalls_longer_ = fault_is(kRedisKill) && setting_.recipe.many_nodes;
+    end_stall(begin + sizes_.loud_for, begin + sizes_.loud_for + kPatience);
+  }
+
+  /// While Redis is away nothing is acknowledged, and how long it takes to come back is the machine's affair. So the stall
+  /// goes on until the reader that does not read is owed what the check asks for.
+  void end_stall(Instant when, Instant latest) {
+    loop_.at(when, [this, when, latest] {
       note_memory();
+      const auto& memory = evidence_.memory.front();
+      const bool enough = memory.owed_bytes >= 2 * memory_bound(evidence_, memory);
+      if (stalls_longer_ && !enough && when < latest) return end_stall(when + 10ms, latest);
+      stalls_longer_ = false;
       evidence_.stall.end = time();
       readers_.back()->read(true);
       --pending_;
@@ -272,7 +286,8 @@ class FaultRun {
     }
   }
 
-  /// Each speaker says a last thing; when everybody has heard it, everything has been heard.
+  /// Each speaker says a last thing; when everybody has heard it, everything has been heard. What the node did not take is not
+  /// the last thing.
   void fall_silent() {
     phase("falling silent");
     const auto all_back = [&] {
@@ -282,22 +297,39 @@ class FaultRun {
                return reader->joined() || reader->record().goes_away;
              });
     };
-    turn_until(kPatience, all_back);
-    last_words_ = time();
-    for (const auto& speaker : speakers_) speaker->say();
-    const auto heard = [this](const RoomReader& reader, const RoomSpeaker& speaker) {
-      return reader.record().room != speaker.room() || !reader.joined() ||
-             reader.heard_of(speaker.speaker()).value_or(0) + 1 >= speaker.said() ||
-             reader.last_gap() >= last_words_;
-    };
-    const auto all_heard = [&] {
-      return std::all_of(speakers_.begin(), speakers_.end(), [&](const auto& speaker) {
-        return speaker->unanswered() == 0 &&
-               std::all_of(readers_.begin(), readers_.end(),
-                           [&](const auto& reader) { return heard(*reader, *speaker); });
-      });
-    };
-    evidence_.quiet = turn_until(kPatience, all_heard) || silent_since() > kSilent;
+    // Who lost its connection meanwhile, because the machine stood still, may have missed the last words.
+    const Instant latest = now() + 2 * kPatience;
+    do {
+      turn_until(kPatience, all_back);
+      last_words_ = time();
+      for (const auto& speaker : speakers_) {
+        speaker->say();
+        speak_until_taken(*speaker, now() + kPatience);
+      }
+      const auto all_heard = [&] {
+        return std::all_of(speakers_.begin(), speakers_.end(), [&](const auto& speaker) {
+          return speaker->last_was_taken() &&
+                 std::all_of(readers_.begin(), readers_.end(),
+                             [&](const auto& reader) { return heard(*reader, *speaker); });
+        });
+      };
+      turn_until(kPatience, [&] { return all_heard() || !all_back(); });
+      evidence_.quiet = all_back() && (all_heard() || silent_since() > kSilent);
+    } while (!evidence_.quiet && now() < latest && !lab::stop_requested());
+    evidence_.quiet |= silent_since() > kSilent;
+  }
+
+  bool heard(const RoomReader& reader, const RoomSpeaker& speaker) const {
+    const bool is_gone = reader.record().goes_away && !reader.joined();
+    return reader.record().room != speaker.room() || is_gone ||
+           reader.heard_of(speaker.speaker()).value_or(0) + 1 >= speaker.said() ||
+           reader.last_gap() >= last_words_;
+  }
+
+  void speak_until_taken(RoomSpeaker& speaker, Instant latest) {
+    if (speaker.last_was_taken() || now() >= latest) return;
+    if (speaker.unanswered() == 0) speaker.say();
+    loop_.after(sizes_.try_again, [this, &speaker, latest] { speak_until_taken(speaker, latest); });
   }
 
   Nanos silent_since() const {
@@ -346,14 +378,13 @@ class FaultRun {
   }
 
   void part() {
+    evidence_.end = time();
     for (const auto& reader : readers_) reader->leave();
     for (const auto& speaker : speakers_) speaker->go();
     loop_.turn(1ms);
   }
 
   TrialReport judge() {
-    evidence_.nodes = nodes_.count();
-    evidence_.most_message_bytes = std::max(sizes_.bytes, sizes_.loud_bytes);
     evidence_.silence = sizes_.silence;
     evidence_.join_limit = sizes_.join_limit;
     evidence_.try_again = sizes_.try_again;
@@ -445,7 +476,8 @@ class FaultRun {
   std::vector<std::unique_ptr<RoomSpeaker>> speakers_;
   std::vector<FaultTime> faults_;
   std::uint64_t cuts_ = 0;
-  int pending_ = 0;  // of what was planned and is not over
+  bool stalls_longer_ = false;  // than was planned
+  int pending_ = 0;             // of what was planned and is not over
   Nanos begin_{}, away_since_{}, away_for_{}, last_words_{};
 };
 

@@ -51,11 +51,11 @@ History::History(lab::net::EventLoop& loop, const lab::infra::RedisAddress& addr
 
 void History::append(const std::string& room, std::string_view text,
                      std::function<void(Said, std::string_view why, Position at)> answer) {
-  commands_.send({"XADD", stream_of(room), "MAXLEN", "~", kKept, "0-*", "m", text},
-                 [answer = std::move(answer)](const auto& added) {
-                   if (added) return answer(Said::ok, "", place_of(added->text));
-                   answer(said_of(added), added.error().message, 0);
-                 });
+  commands_.say({"XADD", stream_of(room), "MAXLEN", "~", kKept, "0-*", "m", text},
+                [answer = std::move(answer)](const auto& added) {
+                  if (added) return answer(Said::ok, "", place_of(added->text));
+                  answer(said_of(added), added.error().message, 0);
+                });
 }
 
 void History::read(const std::string& room, Position after, Entries entries) {

@@ -48,6 +48,10 @@ int open_socket(const lab::infra::RedisAddress& address) {
   return -1;
 }
 
+Error too_much() {
+  return {ErrorCode::refused, Happened::no, "Redis takes no more"};
+}
+
 }  // namespace
 
 RedisLink::RedisLink(lab::net::EventLoop& loop, lab::infra::RedisAddress address,
@@ -121,10 +125,15 @@ void RedisLink::on_reply(const lab::Result<Reply>& reply) {
     const bool pong = reply && (reply->items.empty() || reply->items[0].text == "pong");
     if (reply && !pong) on_push_(*reply);
   } else if (!answers_.empty()) {
-    const Answer answer = std::move(answers_.front());
-    answers_.pop_front();
-    if (answer) answer(reply);
+    answer_first(reply);
+    while (!answers_.empty() && answers_.front().refused) answer_first(too_much());
   }
+}
+
+void RedisLink::answer_first(const lab::Result<Reply>& reply) {
+  const Answer answer = std::move(answers_.front().answer);
+  answers_.pop_front();
+  if (answer) answer(reply);
 }
 
 void RedisLink::send(const std::vector<std::string_view>& words, Answer answer) {
@@ -138,13 +147,21 @@ void RedisLink::send(const std::vector<std::string_view>& words, Answer answer) 
   }
   lab::infra::append_command(unsent_, words);
   if (answers_.empty()) owed_since_ = lab::now();
-  if (!on_push_) answers_.push_back(std::move(answer));
+  if (!on_push_) answers_.push_back({std::move(answer)});
   if (std::exchange(flushing_, true)) return;
   loop_.at_turn_end([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     flushing_ = false;
     if (connected_) flush();
   });
+}
+
+void RedisLink::say(const std::vector<std::string_view>& words, Answer answer) {
+  if (up_ && unsent_.size() > kMostUnsent) {
+    answers_.push_back({std::move(answer), true});
+  } else {
+    send(words, std::move(answer));
+  }
 }
 
 void RedisLink::flush() {
@@ -198,11 +215,13 @@ void RedisLink::down() {
   socket_ = -1;
   unsent_.clear();
   retry_ = loop_.after(kTryAgain, [this] { connect(); });
-  std::deque<Answer> lost;
+  std::deque<Owed> lost;
   lost.swap(answers_);
-  for (const auto& answer : lost) {
-    if (answer)
-      answer(Error{ErrorCode::closed, Happened::unknown, "Redis went before it had answered"});
+  for (const auto& [answer, refused] : lost) {
+    if (!answer) continue;
+    answer(refused
+               ? too_much()
+               : Error{ErrorCode::closed, Happened::unknown, "Redis went before it had answered"});
   }
 }
 

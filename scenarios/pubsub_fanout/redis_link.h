@@ -42,6 +42,10 @@ class RedisLink : lab::net::EventLoop::Watcher {
   /// up, while the command was under way; unknown) · invalid (Redis says so; no).
   void send(const std::vector<std::string_view>& words, Answer answer = {});
 
+  /// The same for what members say, of which there may be any amount: refused, too, while Redis has not taken what came before
+  /// and more than kMostUnsent waits. That answer comes in its turn, behind those to what was sent before.
+  void say(const std::vector<std::string_view>& words, Answer answer);
+
  private:
   void connect();
   void introduce();
@@ -65,7 +69,12 @@ class RedisLink : lab::net::EventLoop::Watcher {
   std::uint32_t interest_ = 0;
   std::string unsent_;
   std::optional<lab::infra::RedisReplies> replies_;  // of this connection
-  std::deque<Answer> answers_;
+  struct Owed {
+    Answer answer;
+    bool refused = false;  // it was never sent; the answer waits for its turn
+  };
+  void answer_first(const lab::Result<Reply>& reply);
+  std::deque<Owed> answers_;                 // the first was sent
   lab::Instant owed_since_{}, last_word_{};  // answers; of Redis
   std::vector<char> buffer_;
   lab::net::EventLoop::TimerId retry_{}, limit_{};

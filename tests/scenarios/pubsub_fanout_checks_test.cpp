@@ -294,6 +294,10 @@ TEST(PubsubFanoutChecks, BackInTime) {
   stranded.heard.back() = lost(300ms);
   evidence.readers = {stranded};
   EXPECT_EQ(verdict("back-in-time", evidence), Verdict::violated);
+  evidence.end = 300ms + 1662ms + 2ms;  // the bound, and what it waited for a core
+  EXPECT_NE(verdict("back-in-time", evidence), Verdict::violated) << "it had no time to come back";
+  evidence.end = 300ms + 1700ms;
+  EXPECT_EQ(verdict("back-in-time", evidence), Verdict::violated);
   evidence.readers[0].goes_away = true;
   EXPECT_EQ(verdict("back-in-time", evidence), Verdict::inconclusive);
 }

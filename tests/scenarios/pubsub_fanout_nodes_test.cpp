@@ -249,5 +249,36 @@ TEST_F(NodesOnRedis, ARedisThatIsStoppedIsNotWaitedFor) {
   }));
 }
 
+TEST_F(NodesOnRedis, ForARedisThatIsStoppedOnlySoMuchIsKept) {
+  const auto streams = node("n1"), channels = node<RedisPubsub>("n2");
+  const auto ann = client("ann", "lounge"), bob = client("bob", "lounge");
+  ASSERT_TRUE(joins(*streams, ann) && joins(*channels, bob));
+  must(server_->pause());
+  const std::string text(16 * 1024, 'x');
+  constexpr std::ptrdiff_t kSayings = 500;  // 8 MiB each
+  for (auto i = kSayings; i > 0; --i) {
+    streams->say(ann, text);
+    channels->say(bob, text);
+    loop_.turn(0ms);
+  }
+  must(server_->resume());
+  const auto answers = [](const ClientPtr& client) {
+    std::vector<std::string> found;
+    for (const auto& line : client->lines) {
+      if (line.starts_with("ok") || line.starts_with("no")) found.push_back(line.substr(0, 2));
+    }
+    return found;
+  };
+  for (const auto& client : {ann, bob}) {
+    EXPECT_TRUE(until([&] { return std::ssize(answers(client)) == kSayings; }));
+    const auto all = answers(client);
+    const auto taken = [](const std::string& answer) { return answer == "ok"; };
+    // The kernel takes some, and the node keeps kMostUnsent. Answers come in the order of what was said.
+    EXPECT_LT(std::count_if(all.begin(), all.end(), taken), kSayings / 10);
+    EXPECT_TRUE(std::is_partitioned(all.begin(), all.end(), taken));
+    EXPECT_TRUE(taken(all.front()));
+  }
+}
+
 }  // namespace
 }  // namespace pubsub_fanout

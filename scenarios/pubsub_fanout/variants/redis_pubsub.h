@@ -12,15 +12,14 @@ namespace pubsub_fanout {
 class RedisPubsub : public ChatNode {
  public:
   explicit RedisPubsub(NodeTools tools)
-      : commands_(tools.loop, tools.redis),
+      : commands_(tools.loop, tools.redis, [this] { enter_again(); }),
         channels_(
-            tools.loop, tools.redis, [this] { subscribe_again(); },
+            tools.loop, tools.redis, [this] { enter_again(); },
             [this](const auto& push) { on_push(push); }) {}
 
   void join(const MemberPtr& member) override {
     if (member->mute) return member->queue(wire::share(wire::joined({})));
     Room& room = rooms_.of(member);
-    commands_.send({"SADD", "who:" + member->room, member->user});
     if (room.following) return let_in(room, member);
     room.at_the_door.push_back(member);
     if (room.at_the_door.size() == 1) channels_.send({"SUBSCRIBE", member->room});
@@ -32,7 +31,7 @@ class RedisPubsub : public ChatNode {
   }
 
   void say(const MemberPtr& member, std::string_view text) override {
-    commands_.send({"PUBLISH", member->room, text}, [to = std::weak_ptr(member)](const auto& done) {
+    commands_.say({"PUBLISH", member->room, text}, [to = std::weak_ptr(member)](const auto& done) {
       wire::tell(to, wire::said(said_of(done)));
     });
   }
@@ -47,11 +46,15 @@ class RedisPubsub : public ChatNode {
  private:
   void let_in(Room& room, const MemberPtr& member) {
     room.members.push_back(member);
+    commands_.send({"SADD", "who:" + member->room, member->user});
     member->queue(wire::share(wire::joined({})));
   }
 
-  void subscribe_again() {
-    for (const auto& [name, room] : rooms_.all()) channels_.send({"SUBSCRIBE", name});
+  void enter_again() {
+    for (const auto& [name, room] : rooms_.all()) {
+      channels_.send({"SUBSCRIBE", name});
+      for (const auto& user : room.names()) commands_.send({"SADD", "who:" + name, user});
+    }
   }
 
   void on_push(const RedisLink::Reply& push) {  // message CHANNEL TEXT, or subscribe CHANNEL
