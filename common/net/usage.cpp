@@ -82,6 +82,11 @@ void add(pid_t process, Usage& usage) {
   for (const pid_t child : children_of(process)) add(child, usage);
 }
 
+void reset_peak_of(pid_t process) {
+  std::ofstream(fmt::format("/proc/{}/clear_refs", process)) << "5";  // see proc(5)
+  for (const pid_t child : children_of(process)) reset_peak_of(child);
+}
+
 }  // namespace
 
 Result<Usage> usage_of(pid_t process) {
@@ -93,12 +98,7 @@ Result<Usage> usage_of(pid_t process) {
 }
 
 void ServerProcess::reset_peak() {
-  std::vector<pid_t> processes{pid()};
-  for (std::size_t i = 0; i < processes.size(); ++i) {
-    const auto children = children_of(processes[i]);
-    processes.insert(processes.end(), children.begin(), children.end());
-    std::ofstream(fmt::format("/proc/{}/clear_refs", processes[i])) << "5";  // see proc(5)
-  }
+  reset_peak_of(pid());
 }
 
 }  // namespace lab::net

@@ -166,7 +166,7 @@ void FrameReader::keep(std::span<char> rest, bool joined) {
   if (!joined) {
     rest_.assign(rest.begin(), rest.end());
   } else if (rest.empty()) {
-    std::vector<char>().swap(rest_);  // thousands of connections: none keeps what it needed once
+    std::string().swap(rest_);  // thousands of connections: none keeps what it needed once
   } else {
     rest_.erase(rest_.begin(), rest_.end() - static_cast<std::ptrdiff_t>(rest.size()));
   }

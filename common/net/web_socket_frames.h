@@ -81,7 +81,7 @@ class FrameReader {
   std::optional<Violation> feed(std::span<char> bytes, OnMessage&& on_message) {
     const bool joined = !rest_.empty();
     if (joined) {
-      rest_.insert(rest_.end(), bytes.begin(), bytes.end());
+      rest_.append(bytes.data(), bytes.size());
       bytes = rest_;
     }
     Message message;
@@ -118,7 +118,7 @@ class FrameReader {
 
   const Reads side_;
   const std::size_t message_bytes_;
-  std::vector<char> rest_;            // of an unfinished frame
+  std::string rest_;                  // of an unfinished frame
   std::vector<char> assembled_;       // of an unfinished message
   std::vector<char> whole_;           // a message that came in pieces, while it is handled
   std::optional<Opcode> unfinished_;  // what the fragments are of
