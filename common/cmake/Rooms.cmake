@@ -52,10 +52,11 @@ endfunction()
 set(lab_rooms_with_threads core infra faults harness actors net queue)
 add_custom_target(lab_tsan)
 
-# lab_test(NAME LABELS label... SOURCES file... [USES target...] [TIMEOUT seconds] [SERIAL])
-# A GoogleTest program of the name test_NAME, one CTest entry; exit 77 counts as skipped.
+# lab_test(NAME LABELS label... SOURCES file... [USES target...] [TIMEOUT seconds] [SERIAL] [ONE_THREAD])
+# A GoogleTest program of the name test_NAME, one CTest entry; exit 77 counts as skipped. ONE_THREAD: in such a room, and has
+# nothing to show ThreadSanitizer.
 function(lab_test name)
-  cmake_parse_arguments(test "SERIAL" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  cmake_parse_arguments(test "SERIAL;ONE_THREAD" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
   if(NOT test_TIMEOUT)
     set(test_TIMEOUT 120)
   endif()
@@ -66,7 +67,7 @@ function(lab_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${test_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT ${test_TIMEOUT}
     COST ${test_TIMEOUT})  # the longest first
   foreach(label ${test_LABELS})
-    if(label IN_LIST lab_rooms_with_threads)
+    if(label IN_LIST lab_rooms_with_threads AND NOT test_ONE_THREAD)
       set_property(TEST ${name} APPEND PROPERTY LABELS threads)
       add_dependencies(lab_tsan test_${name})
       break()

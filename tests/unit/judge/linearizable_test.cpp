@@ -165,7 +165,7 @@ TEST(Linearizable, TheWitnessIsSmallAndInOrder) {
 }
 
 TEST(Linearizable, ASmallWitnessIsAViolationInItself) {
-  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(50U); ++seed) {
     History history = simulated_registers({.seed = seed, .operations = 60});
     for (auto& it : history) {
       if (it.kind == Kind::read && it.outcome == Outcome::ok && it.value) {
@@ -186,7 +186,7 @@ TEST(Linearizable, ASmallWitnessIsAViolationInItself) {
 }
 
 TEST(Linearizable, SimulatedHistoriesHold) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(300U); ++seed) {
     EXPECT_EQ(verdict(simulated_registers({.seed = seed})), Verdict::holds) << seed;
     EXPECT_EQ(verdict(simulated_registers({.seed = seed, .keys = 3})), Verdict::holds) << seed;
   }

@@ -280,7 +280,7 @@ TEST(ListAppend, LevelsHaveNames) {
 
 TEST(ListAppend, SimulatedHistoriesHoldAtTheirLevel) {
   bool skewed = false, torn = false;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(300U); ++seed) {
     const auto strict = simulated_lists({.seed = seed});
     EXPECT_THAT(levels_that_reject(strict), IsEmpty()) << seed;
     const auto snapshot = simulated_lists({.seed = seed, .store = Store::snapshot});

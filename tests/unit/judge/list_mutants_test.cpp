@@ -393,7 +393,7 @@ class ListMutants : public testing::TestWithParam<Mutant> {};
 
 TEST_P(ListMutants, IsRejectedAtEveryLevelThatForbidsIt) {
   int applied = 0;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(100U); ++seed) {
     History history = simulated_lists({.seed = seed});
     Random random(seed);
     if (!GetParam().damage(history, random)) continue;
@@ -406,7 +406,7 @@ TEST_P(ListMutants, IsRejectedAtEveryLevelThatForbidsIt) {
       EXPECT_EQ(judgement->verdict, Verdict::violated) << "seed " << seed << ", " << name(level);
     }
   }
-  EXPECT_GE(applied, 50) << "of 100 histories hardly any had a place for it";
+  EXPECT_GE(applied, rounds(50)) << "hardly any history had a place for it";
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, ListMutants, testing::ValuesIn(mutants()), [](const auto& tested) {

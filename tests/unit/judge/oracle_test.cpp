@@ -7,6 +7,7 @@
 #include "core/random.h"
 #include "judge/linearizable.h"
 #include "judge/list_append.h"
+#include "simulator.h"
 
 namespace lab::judge {
 namespace {
@@ -145,27 +146,27 @@ class ListOracle : public testing::TestWithParam<bool> {  // with real time?
 TEST_P(ListOracle, NeverAccusesWhatAnOrderExplains) {
   Random random(11);
   int explainable = 0;
-  for (int i = 0; i < 10'000; ++i) {
+  for (int i = 0; i < rounds(10'000); ++i) {
     const auto history = some_transactions(random);
     if (!explained(history, GetParam())) continue;
     ++explainable;
     ASSERT_TRUE(accepts(history)) << told(history);
   }
-  EXPECT_GT(explainable, 500);
+  EXPECT_GT(explainable, rounds(500));
 }
 
 TEST_P(ListOracle, FindsEveryViolationWhereEverythingWasRead) {
   Random random(12);
   int explainable = 0, not_explainable = 0;
-  for (int i = 0; i < 10'000; ++i) {
+  for (int i = 0; i < rounds(10'000); ++i) {
     auto history = some_transactions(random);
     add_last_reader(history, random);
     const bool order_exists = explained(history, GetParam());
     ++(order_exists ? explainable : not_explainable);
     ASSERT_EQ(accepts(history), order_exists) << told(history);
   }
-  EXPECT_GT(explainable, 300);
-  EXPECT_GT(not_explainable, 300);
+  EXPECT_GT(explainable, rounds(300));
+  EXPECT_GT(not_explainable, rounds(300));
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, ListOracle, testing::Bool(),
@@ -225,7 +226,7 @@ std::vector<KeyOperation> some_operations(Random& random) {
 TEST(RegisterOracle, AgreesOnEveryHistory) {
   Random random(13);
   int good = 0, bad = 0;
-  for (int i = 0; i < 15'000; ++i) {
+  for (int i = 0; i < rounds(15'000); ++i) {
     const auto history = some_operations(random);
     std::vector<const KeyOperation*> left;
     bool any_ok = false;
@@ -243,8 +244,8 @@ TEST(RegisterOracle, AgreesOnEveryHistory) {
               "\n";
     ASSERT_EQ(name(judgement.verdict), name(expected)) << text;
   }
-  EXPECT_GT(good, 1'000);
-  EXPECT_GT(bad, 1'000);
+  EXPECT_GT(good, rounds(1'000));
+  EXPECT_GT(bad, rounds(1'000));
 }
 
 }  // namespace

@@ -223,7 +223,7 @@ class RegisterMutants : public testing::TestWithParam<Mutant> {};
 
 TEST_P(RegisterMutants, IsRejected) {
   int applied = 0;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(100U); ++seed) {
     History history = simulated_registers({.seed = seed});
     Random random(seed);
     if (!GetParam().damage(history, random)) continue;
@@ -231,7 +231,7 @@ TEST_P(RegisterMutants, IsRejected) {
     EXPECT_EQ(check_linearizable(history, {.shrink_time = 0s}).verdict, Verdict::violated)
         << "seed " << seed;
   }
-  EXPECT_GE(applied, 50) << "of 100 histories hardly any had a place for it";
+  EXPECT_GE(applied, rounds(50)) << "hardly any history had a place for it";
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, RegisterMutants, testing::ValuesIn(mutants()),

@@ -6,8 +6,15 @@
 #include <vector>
 
 #include "judge/history.h"
+#include "test_support.h"
 
 namespace lab::judge {
+
+/// Of so many rounds, each with another history, what a test takes: all, or with sanitizers a fifth.
+template <class Count>
+Count rounds(Count all) {
+  return test::sanitized() ? all / 5 : all;
+}
 
 enum class Store {
   strict,    // a transaction happens at one moment between its call and its return
