@@ -182,9 +182,10 @@ TEST_P(Limits, ABodyThatTricklesInIsNotWaitedForForEver) {
 }
 
 TEST_P(Limits, ABodyThatComesAtAPaceMayTakeLonger) {
+  orders_.patience.request = 1s;
   const auto server = start();
   large_file_streaming::Client client(server.port());
-  EXPECT_TRUE(trickle(client, 40 * 16 * 1024, 16 * 1024));  // 800 ms
+  EXPECT_TRUE(trickle(client, 75 * 16 * 1024, 16 * 1024));  // 1,500 ms
   EXPECT_EQ(client.receive().status, 204);
 }
 

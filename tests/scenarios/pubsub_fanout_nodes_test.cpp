@@ -265,14 +265,16 @@ TEST_F(NodesOnRedis, ForARedisThatIsStoppedOnlySoMuchIsKept) {
   const auto answers = [](const ClientPtr& client) {
     std::vector<std::string> found;
     for (const auto& line : client->lines) {
-      if (line.starts_with("ok") || line.starts_with("no")) found.push_back(line.substr(0, 2));
+      for (const std::string answer : {"ok", "no", "maybe"}) {
+        if (line.starts_with(answer)) found.push_back(answer);
+      }
     }
     return found;
   };
   for (const auto& client : {ann, bob}) {
     EXPECT_TRUE(until([&] { return std::ssize(answers(client)) == kSayings; }));
     const auto all = answers(client);
-    const auto taken = [](const std::string& answer) { return answer == "ok"; };
+    const auto taken = [](const std::string& answer) { return answer != "no"; };
     // The kernel takes some, and the node keeps kMostUnsent. Answers come in the order of what was said.
     EXPECT_LT(std::count_if(all.begin(), all.end(), taken), kSayings / 10);
     EXPECT_TRUE(std::is_partitioned(all.begin(), all.end(), taken));
