@@ -13,7 +13,7 @@ struct ClosePostgres {
 struct FreeResult {
   void operator()(PGresult* result) const { PQclear(result); }
 };
-using Answer = std::unique_ptr<PGresult, FreeResult>;
+using PostgresResult = std::unique_ptr<PGresult, FreeResult>;
 
 class PostgresClient : public CClient {
  public:
@@ -46,8 +46,8 @@ class PostgresClient : public CClient {
         id.c_str(), total.c_str(),    key.c_str(),      id.c_str(),
         id.c_str(), quantity.c_str(), product.c_str(),  quantity.c_str(),
         id.c_str(), product.c_str(),  quantity.c_str(), price.c_str()};
-    const Answer answer(PQexecPrepared(connection_.get(), kName, values.size(), values.data(),
-                                       nullptr, nullptr, 0));
+    const PostgresResult answer(PQexecPrepared(connection_.get(), kName, values.size(),
+                                               values.data(), nullptr, nullptr, 0));
     return PQresultStatus(answer.get()) == PGRES_TUPLES_OK;
   }
 
@@ -55,7 +55,7 @@ class PostgresClient : public CClient {
   static constexpr const char* kName = "order";
 
   void prepare(const std::string& sql) {
-    const Answer answer(PQprepare(connection_.get(), kName, sql.c_str(), 0, nullptr));
+    const PostgresResult answer(PQprepare(connection_.get(), kName, sql.c_str(), 0, nullptr));
     if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) fail();
   }
 
