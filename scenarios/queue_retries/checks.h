@@ -41,11 +41,12 @@ struct Evidence {
   bool remembers_ids = true;  // else a job may be there more than once
   lab::queue::RetryPolicy retry;
   Nanos lease{};  // so long a worker may be silent and keeps its jobs
-  Nanos
-      noticed{};  // until a dead worker's jobs are taken from it, at most: lease + time between two sweeps
-  Nanos rounding{};               // by how much the queue may lengthen a delay
-  bool handed_out_ahead = false;  // a worker at work on a job has others, which it has not claimed
-  Nanos idle{};                   // the longest that a worker sleeps although there is work
+  /// Until a dead worker's jobs are taken from it, at most: lease + time between two sweeps.
+  Nanos noticed{};
+  Nanos rounding{};  // by how much the queue may lengthen a delay
+  /// A worker at work on a job has others, which it has not claimed.
+  bool handed_out_ahead = false;
+  Nanos idle{};    // the longest that a worker sleeps although there is work
   Nanos hiccup{};  // by how much the machine was late at worst, or the broker with an answer
 };
 
@@ -71,8 +72,8 @@ struct Redelivery {
 };
 /// Of those whose worker is known to have died.
 std::vector<Redelivery> redeliveries(const Evidence& evidence);
-/// By when a job must be in somebody's hands again after its worker died.
-Nanos redelivery_bound(const Evidence& evidence);
+/// By when a job must be in somebody's hands again after its worker died. Slow ones may have waited for each other.
+Nanos redelivery_bound(const Evidence& evidence, Trait trait = Trait::ordinary);
 /// And by when half of them must be: what workers and queue take for everything is not in it.
 Nanos median_redelivery_bound(const Evidence& evidence);
 

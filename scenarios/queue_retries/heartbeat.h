@@ -15,6 +15,8 @@ namespace queue_retries {
 class Heartbeat {
  public:
   /// Renews when a third of the lease is over, so that two renewals may be lost.
+  static constexpr lab::Nanos every(lab::Nanos lease) { return lease / 3; }
+
   Heartbeat(lab::queue::JobQueue& queue, lab::Nanos lease)
       : queue_(queue), lease_(lease), thread_([this] { beat(); }) {}
 
@@ -45,7 +47,7 @@ class Heartbeat {
  private:
   void beat() {
     std::unique_lock lock(mutex_);
-    while (!changed_.wait_for(lock, lease_ / 3, [&] { return stopping_; })) {
+    while (!changed_.wait_for(lock, every(lease_), [&] { return stopping_; })) {
       const auto held = held_;
       if (held.empty()) continue;
       lock.unlock();

@@ -5,6 +5,9 @@
 
 #include "broker_books.h"
 #include "checks.h"
+#include "core/random.h"
+#include "queue/sql_queue.h"
+#include "test_support.h"
 #include "unfenced_queue.h"
 
 namespace queue_retries {
@@ -196,6 +199,24 @@ TEST(Backoff, ARetryIsNotForgottenFor) {
   Told asleep = back(400ms);
   asleep.evidence().pauses = {{1, 100ms, 390ms}};
   expect_holds(asleep, "retry-within-backoff");
+  // worker 2 was handed it, slept, and it went to worker 1
+  asleep.evidence().pauses = {{2, 100ms, 390ms}};
+  expect_violated(asleep, "retry-within-backoff", "long after its delay of 50.0 ms");
+  asleep.evidence().handed_out_ahead = true;
+  expect_holds(asleep, "retry-within-backoff");
+}
+
+/// A worker that is handed jobs ahead has other slow ones while it works on one: these wait for it, and no other job does.
+TEST(Backoff, ASlowJobExcusesNoOther) {
+  Told run;
+  run.job(1).claim(0, 10ms, 1, 1).fail(0, 20ms, 1, 1, 50ms).claim(1, 220ms, 1, 2, 2);
+  run.job(2, Trait::slow).claim(2, 30ms, 2, 1).op(kComplete, 2, 5030ms, 2, 1);
+  run.job(3, Trait::slow).claim(2, 5031ms, 3, 1);
+  run.evidence().handed_out_ahead = true;
+  expect_violated(run, "retry-within-backoff", "long after its delay of 50.0 ms");
+  EXPECT_EQ(redelivery_bound(run.evidence()), 149ms);
+  // a turn of 5000 and a wait of 5030, in place of 10 and 9
+  EXPECT_EQ(redelivery_bound(run.evidence(), Trait::slow), 10'160ms);
 }
 
 TEST(Backoff, ADelayIsWithinThePolicy) {
@@ -214,13 +235,13 @@ TEST(Backoff, ADelayIsWithinThePolicy) {
                "retry-within-backoff");
 }
 
-/// 50 jobs that failed together and came back, each after so long. What was asked for is a part of it.
+/// Jobs that failed together and came back, each after so long. What was asked for is a part of it.
 template <class Gap>
-Told herd(const Gap& gap, Nanos asked = 1ms) {
+Told herd(const Gap& gap, Nanos asked = 1ms, int size = 50) {
   Told run;
-  for (int i = 0; i < 50; ++i)
+  for (int i = 0; i < size; ++i)
     run.job(i, Trait::herd).claim(0, 1ms, i, 1).fail(0, 2ms, i, 1, asked * (i % 10));
-  for (int i = 0; i < 50; ++i) run.claim(0, 2ms + gap(i), i, 2, 2);
+  for (int i = 0; i < size; ++i) run.claim(0, 2ms + gap(i), i, 2, 2);
   return run;
 }
 
@@ -230,8 +251,26 @@ TEST(Spread, JitterSpreadsAHerdAndAFixedDelayDoesNot) {
   expect_unknown(Told().job(1).done(1), "retries-spread");
 }
 
+TEST(Spread, FourInFiveMayComeTogetherAndNoMore) {
+  const auto together = [](int so_many) {
+    return herd([=](int i) { return i < so_many ? 100ms : i * 1ms; });
+  };
+  expect_holds(together(40), "retries-spread");
+  expect_violated(together(41), "retries-spread", "82 % of the jobs");
+}
+
 TEST(Spread, JitterThatIsNearlyNoneIsSeen) {
   expect_violated(herd([](int i) { return 60ms + (i % 10) * 3ms; }), "retries-spread", "came back");
+}
+
+/// What full jitter does to herds of all sizes that are judged: the bound is made for the fullest of all windows.
+TEST(Spread, JitterIsNotAccused) {
+  lab::Random random(7);
+  for (int i = 0; i < 1'000; ++i) {
+    const int size = 40 + i % 9;
+    expect_holds(herd([&](int) { return Nanos(random.below(100'000'000)); }, 1ms, size),
+                 "retries-spread");
+  }
 }
 
 /// The delays that were asked for are spread; the queue lets all go at the cap.
@@ -344,6 +383,26 @@ TEST(LateCompletion, OfEachCopyWhereAQueueRemembersNoIds) {
   expect_violated(twice, "late-completion-rejected", "completed too often");
   twice.evidence().remembers_ids = true;
   expect_violated(twice, "late-completion-rejected", "completed twice");
+}
+
+/// By a job's id: in the name of whoever has it, and again when it is done; but not while it waits.
+TEST(LateCompletion, IsTakenByAQueueWithoutAFence) {
+  const lab::test::TestFolder folder;
+  const auto sql = lab::infra::connect_sql(
+      {.engine = lab::infra::SqlEngine::sqlite, .path = (folder / "queue").string()});
+  ASSERT_TRUE(lab::queue::SqlJobQueue::create_tables(*sql));
+  lab::queue::SqlJobQueue fenced(*sql);
+  UnfencedQueue without(fenced);
+  lab::queue::JobQueue& queue = without;
+  ASSERT_TRUE(queue.enqueue({.id = "email-1"}));
+  const auto first = queue.claim({.worker = "w1"})->front().receipt();
+  ASSERT_TRUE(*queue.give_back(first));
+  EXPECT_FALSE(*queue.complete(first));
+  const auto second = queue.claim({.worker = "w2"})->front().receipt();
+  EXPECT_FALSE(*fenced.JobQueue::complete(first));
+  EXPECT_TRUE(*queue.complete(first));
+  EXPECT_EQ(queue.status("email-1")->state, JobState::completed);
+  EXPECT_TRUE(*queue.complete(second));
 }
 
 TEST(Heartbeat, ALongJobRunsOnceUnlessItsWorkerWent) {
