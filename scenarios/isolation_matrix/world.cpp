@@ -29,7 +29,7 @@ using lab::harness::Variant;
 constexpr std::uint64_t kFewestPasses = 2;  // a cell that was seen once may be an accident
 
 /// PostgreSQL looks for deadlocks only after a second, MariaDB at once. A second for each would leave
-/// its histories with a hundredth of the others' transactions.
+/// its histories far shorter than the others'.
 const char* const kLooksForDeadlocks = "deadlock_timeout=10ms";
 
 const char* const kCreate =

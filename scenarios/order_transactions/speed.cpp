@@ -21,16 +21,6 @@ constexpr std::int64_t kHotProduct = kSpreadProducts + 1;
 constexpr std::int64_t kStock = 1'000'000'000'000;
 constexpr Season kRounds{.number = 1'000};  // beyond those of the fault runs
 
-/// Counts what the database refused because another transaction was first. Thread-safe.
-class CountsConflicts : public Observer {
- public:
-  void lost_to_another() override { ++count_; }
-  std::int64_t count() const { return count_; }
-
- private:
-  std::atomic<std::int64_t> count_{0};
-};
-
 bool is_ok(const Operation& op) {
   return op.outcome == Outcome::ok;
 }
@@ -104,8 +94,8 @@ Speed::Speed(lab::infra::Sql& sql, lab::infra::SqlAddress address, const RunPlan
 Speed::~Speed() = default;
 
 RoundReport Speed::round(const Recipe& recipe, int index) {
-  CountsConflicts conflicts;
-  const auto sql = observed(state_->sql, conflicts);
+  Observer nobody;
+  const auto sql = observed(state_->sql, nobody);
   const auto desk = recipe.make(*sql);
   const auto place = [&](std::uint32_t, const OrderRequest& request) {
     const auto answer = desk->place(request);
@@ -113,9 +103,9 @@ RoundReport Speed::round(const Recipe& recipe, int index) {
   };
   const Nanos half = state_->timing.round / 2;
   if (index == 0) state_->load(false, half / 4, index, place);  // statements are prepared now
-  const auto conflicts_at_first = conflicts.count(), retries_at_first = desk->retries();
+  const auto retries_at_first = desk->retries();
   const auto spread = state_->load(false, half, index, place);
-  const auto conflicts_between = conflicts.count(), retries_between = desk->retries();
+  const auto retries_between = desk->retries();
   const auto hot = state_->load(true, half, index, place);
 
   RoundReport report;
@@ -135,10 +125,6 @@ RoundReport Speed::round(const Recipe& recipe, int index) {
       per_order(retries_between - retries_at_first, spread.history));
   add("hot_retries_per_order", "1", Better::lower,
       per_order(desk->retries() - retries_between, hot.history));
-  add("conflicts_per_order", "1", Better::lower,
-      per_order(conflicts_between - conflicts_at_first, spread.history));
-  add("hot_conflicts_per_order", "1", Better::lower,
-      per_order(conflicts.count() - conflicts_between, hot.history));
   report.histograms["timed_order"] = latencies;
   return report;
 }
