@@ -258,8 +258,8 @@ class ActorPool::State {
   PoolCounts counts_;
   std::vector<Died> deaths_;
   std::string problem_;
-  std::map<std::string, std::uint64_t>
-      accounted_;  // deaths at points, those before this pool included
+  /// Deaths at points, those before this pool included.
+  std::map<std::string, std::uint64_t> accounted_;
   bool closing_ = false;
   bool kill_the_rest_ = false;
   const Bell bell_;

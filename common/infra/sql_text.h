@@ -1,6 +1,6 @@
 #pragma once
-// What can be done to SQL text without understanding it: find the places that are not inside quotes
-// or comments.
+// What can be done to SQL text without understanding it: number placeholders and split scripts, at places that are not
+// inside quotes or comments; and write several statements as one.
 
 #include <span>
 #include <string>

@@ -79,13 +79,10 @@ AmqpMessage copy_of(const AmqpMessage& message, std::string queue) {
   return copy;
 }
 
-/// Up to 16 ms each its own, above that eight to each doubling: few queues, and none early.
+/// Few queues, and none early.
 std::chrono::milliseconds rounded_up(Nanos delay) {
-  const auto exact =
-      static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(delay).count());
-  const int unused_bits = std::max(0, static_cast<int>(std::bit_width(exact)) - 4);
-  const std::uint64_t step = std::uint64_t{1} << unused_bits;
-  return std::chrono::milliseconds((exact + step - 1) / step * step);
+  const auto step = RabbitQueue::step(delay);
+  return (std::chrono::ceil<std::chrono::milliseconds>(delay) + step - 1ms) / step * step;
 }
 
 Error cannot(const char* what) {
@@ -117,6 +114,14 @@ DeadLetter letter_of(const AmqpMessage& message, int max_stalls) {
 
 RabbitQueue::RabbitQueue(infra::AmqpAddress address, RabbitQueueOptions options)
     : address_(std::move(address)), options_(std::move(options)) {}
+
+/// Up to 16 ms each delay is its own, above that there are eight to each doubling.
+std::chrono::milliseconds RabbitQueue::step(Nanos longest_delay) {
+  const auto exact = static_cast<std::uint64_t>(
+      std::chrono::ceil<std::chrono::milliseconds>(longest_delay).count());
+  const int unused_bits = std::max(0, static_cast<int>(std::bit_width(exact)) - 4);
+  return std::chrono::milliseconds(std::uint64_t{1} << unused_bits);
+}
 
 Result<void> RabbitQueue::connect() {
   if (amqp_) {
@@ -229,7 +234,7 @@ LeasedJob RabbitQueue::take(AmqpDelivery delivery, const Claim& claim) {
                 .stalls = static_cast<int>(returns(message)),
                 .epoch = number(message, kEpoch, 0) + returns(message) + 1,
                 .lease_until = now() + claim.lease};
-  held_.emplace(std::pair(job.id, job.epoch), Held{std::move(delivery), job.epoch, claim.worker});
+  held_.emplace(std::pair(job.id, job.epoch), Held{std::move(delivery), claim.worker});
   return job;
 }
 
@@ -298,8 +303,9 @@ Result<void> RabbitQueue::move_on(const Held& held, const Failed& failed) {
   if (!queue) return queue.error();
   AmqpMessage next = copy_of(message, std::move(*queue));
   next.headers[kAttempt] = attempt + 1;
-  next.headers[kEpoch] = held.epoch;
-  add_history(next, {held.epoch, static_cast<int>(attempt), held.worker, "failed", failed.error});
+  next.headers[kEpoch] = failed.receipt.epoch;
+  add_history(
+      next, {failed.receipt.epoch, static_cast<int>(attempt), held.worker, "failed", failed.error});
   return put({std::move(next)});
 }
 

@@ -16,7 +16,8 @@
 //   idempotent, with the id as key.
 // - A job that was accepted survives a kill of the broker wherever it is. One gap is left: RabbitMQ 3.10 notes with a delay of
 //   half a second that a quorum queue is there, and forgets a newer one with all that it confirmed. See prepare().
-// - Delays are rounded up, by at most an eighth; so a queue has about eight delay queues for each doubling. What is given back goes through the broker's count of returns.
+// - Delays are rounded up, by at most an eighth; so a queue has about eight delay queues for each doubling. What is given back
+//   goes through the broker's count of returns.
 // - sweep() has nothing to do. counts() knows waiting and dead; what workers have in hand, what is delayed and what
 //   is done it does not know, and leaves out.
 // - status() and progress() answer `invalid`: nobody can ask about a message in a queue. So do priorities other than
@@ -48,6 +49,8 @@ class RabbitQueue : public JobQueue {
  public:
   /// Two heartbeats. A worker that is silent for so long may have lost its jobs; the broker is seen to take a second more.
   static constexpr std::chrono::seconds kLease{2};
+  /// Delays up to this one are kept in steps of at most so long, and lengthened by less.
+  static std::chrono::milliseconds step(Nanos longest_delay);
 
   explicit RabbitQueue(infra::AmqpAddress address, RabbitQueueOptions options = {});
 
@@ -79,7 +82,6 @@ class RabbitQueue : public JobQueue {
  private:
   struct Held {
     infra::AmqpDelivery delivery;
-    std::int64_t epoch = 0;
     std::string worker;
   };
   /// By id and epoch. There may be two of the same, when a job was enqueued twice: each receipt speaks for one.

@@ -4,8 +4,8 @@
 
 namespace lab::queue::lua {
 
-extern const char* const
-    kBase;  // names, the clock, batches, who holds a claim; on it stand all others
+/// Names, the clock, batches, who holds a claim; on it stand all others.
+extern const char* const kBase;
 extern const char* const kLists;    // where waiting and leased jobs are: lists and a sorted set …
 extern const char* const kStreams;  // … or streams; one of the two, with the same functions
 extern const char* const kOrder;    // jobs of an order key

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "servers/child.h"
+#include "servers/dead_letters.h"
 #include "servers/files.h"
 #include "servers/installed.h"
 #include "servers/makers.h"
@@ -215,15 +216,16 @@ class PrivateRabbit : public ChildServer<RabbitServer> {
 
   /// Erlang terms, read by Erlang itself: rabbitmq.conf would have to be translated by the broker, at
   /// each start. No disk monitor (0 retries to set it up): it puts the folder's name into a shell
-  /// command as it is, and hangs on a quote. A dead letter that was not confirmed is sent again after a second, not
-  /// after three minutes: when the broker restarts, its queues come up one by one.
+  /// command as it is, and hangs on a quote.
   std::string configuration() const {
     return "[{rabbit, [{default_user, <<\"" + std::string(kUser) + "\">>}, {default_pass, <<\"" +
            password_ + "\">>}, {default_vhost, <<\"" + options_.vhost +
            "\">>},\n"
            "  {vm_memory_high_watermark, {absolute, 536870912}}, {disk_monitor_failure_retries, "
            "0},\n"
-           "  {dead_letter_worker_publisher_confirm_timeout, 1000},\n"
+           "  {dead_letter_worker_publisher_confirm_timeout, " +
+           std::to_string(kDeadLetterAgain.count()) +
+           "},\n"
            "  {log, [{console, [{enabled, true}, {level, error}]}, {file, [{file, false}]}]}]},\n"
            " {os_mon, [{start_cpu_sup, false}, {start_disksup, false}, {start_memsup, false}]},\n"
            " {syslog, [{logger, []}, {syslog_error_logger, false}]}].\n";

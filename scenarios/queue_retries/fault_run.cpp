@@ -14,6 +14,7 @@
 #include "harness/load.h"
 #include "observed_queue.h"
 #include "providers.h"
+#include "servers/dead_letters.h"
 
 namespace queue_retries {
 namespace {
@@ -23,12 +24,12 @@ using lab::now;
 using namespace lab::harness;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBatch = 10;          // jobs that the producer enqueues at once
+constexpr std::size_t kEnqueuedAtOnce = 10;
 constexpr Nanos kQuiet = 120ms;             // a queue that has been empty for so long is drained
 constexpr Nanos kGoodbye = 10s;             // workers come, and finish what they have in hand
 constexpr std::uint64_t kMostPassings = 4;  // two of the points are passed once for each batch
-constexpr Nanos kHandedOn =
-    2s;  // a broker passes on what has expired, also after its first try was in vain
+/// A broker has passed on what has expired, also after its first try was in vain.
+constexpr Nanos kHandedOn = 2 * lab::servers::kDeadLetterAgain;
 
 class FaultRun {
  public:
@@ -38,7 +39,7 @@ class FaultRun {
         name_(fmt::format("{}-{}", setting.recipe.variant, ++runs_)),
         place_(place_of(setting, name_, false)),
         folder_(setting.backends.folder / name_),
-        connected_(connect(place_)),
+        connected_(connect(place_, setting.recipe)),
         plan_(plan_jobs(setting.sizes.jobs, longest_delay(), setting.plan.flags.seed)),
         zero_(now()) {
     std::filesystem::create_directory(folder_);
@@ -53,7 +54,7 @@ class FaultRun {
                        .seed = setting.plan.flags.seed};
     evidence_.lease = lease();
     evidence_.noticed = in_broker() ? Nanos{} : sizes.lease + sizes.sweep_every;
-    evidence_.rounding = in_broker() ? sizes.retry_cap / 8 + 1ms : 1ms;
+    evidence_.rounding = in_broker() ? lab::queue::RabbitQueue::step(sizes.retry_cap) : 1ms;
     evidence_.remembers_ids = !in_broker();
     evidence_.handed_out_ahead = in_broker();
     evidence_.idle = kLongestWait;
@@ -236,7 +237,7 @@ class FaultRun {
       ++tries;
       const auto done = setting_.recipe.store == Store::list
                             ? connected_.list->push(items)
-                            : accepted(connected_.queue->enqueue(asked));
+                            : accepted(connected_.queue().enqueue(asked));
       if (done) {
         outcome = Outcome::ok;
         break;
@@ -257,11 +258,11 @@ class FaultRun {
 
   void enqueue_spread(const std::vector<Job>& jobs) {
     const Nanos load = setting_.plan.timing.load();
-    for (std::size_t i = 0; i < jobs.size() && !lab::stop_requested(); i += kBatch) {
+    for (std::size_t i = 0; i < jobs.size() && !lab::stop_requested(); i += kEnqueuedAtOnce) {
       const double part = static_cast<double>(i) / static_cast<double>(jobs.size());
       lab::sleep_until(zero_ +
                        Nanos(static_cast<std::int64_t>(part * static_cast<double>(load.count()))));
-      enqueue(std::span(jobs).subspan(i, std::min(kBatch, jobs.size() - i)));
+      enqueue(std::span(jobs).subspan(i, std::min(kEnqueuedAtOnce, jobs.size() - i)));
     }
   }
 
@@ -272,7 +273,7 @@ class FaultRun {
   /// How many jobs nobody has taken.
   Result<std::int64_t> waiting() {
     if (setting_.recipe.store == Store::list) return left();
-    auto counts = connected_.queue->counts();
+    auto counts = connected_.queue().counts();
     if (!counts) return counts.error();
     return (*counts)[lab::queue::JobState::waiting];
   }
@@ -284,8 +285,8 @@ class FaultRun {
       if (!size) return size.error();
       return static_cast<std::int64_t>(*size);
     }
-    if (in_broker()) return jobs_under_way(evidence_, *connected_.queue, *connected_.sql);
-    auto counts = connected_.queue->counts();
+    if (in_broker()) return jobs_under_way(evidence_, connected_.queue(), *connected_.sql);
+    auto counts = connected_.queue().counts();
     if (!counts) return counts.error();
     using lab::queue::JobState;
     return (*counts)[JobState::waiting] + (*counts)[JobState::active] +
@@ -314,8 +315,8 @@ class FaultRun {
   /// So long may a job be neither waiting nor written of, and come back.
   Nanos longest_absence() const {
     if (!in_broker()) return {};
-    const Nanos delayed = std::max(setting_.sizes.retry_cap, longest_delay()) * 9 / 8 + kHandedOn;
-    return delayed + slow_takes() + 2 * lease();
+    const Nanos delay = std::max(setting_.sizes.retry_cap, longest_delay());
+    return delay + lab::queue::RabbitQueue::step(delay) + kHandedOn + slow_takes() + 2 * lease();
   }
 
   std::uint64_t written() const {
@@ -349,11 +350,11 @@ class FaultRun {
     evidence_.effects = std::move(*effects);
     if (setting_.recipe.store == Store::list) return;
     if (in_broker()) {
-      evidence_.statuses = dead_jobs(*connected_.queue).value();
+      evidence_.statuses = dead_jobs(connected_.queue()).value();
       return;
     }
     for (const auto& enqueued : evidence_.jobs) {
-      auto status = connected_.queue->status(enqueued.job.id());
+      auto status = connected_.queue().status(enqueued.job.id());
       if (status) {
         evidence_.statuses[enqueued.job.number] = std::move(*status);
       } else if (status.error().code != lab::ErrorCode::not_found) {

@@ -70,8 +70,8 @@ class TimedRound {
     std::atomic<std::size_t> next{0};
     std::vector<Connected> connections;
     for (std::size_t i = 0; i < 2 * kThreads; ++i) {
-      connections.push_back(connect(place_));
-      (void)connections.back().queue->counts();
+      connections.push_back(connect(place_, setting_.recipe));
+      (void)connections.back().queue().counts();
     }
     const Instant begin = now();
     {
@@ -99,13 +99,13 @@ class TimedRound {
         items.push_back({jobs.back().payload});
       }
       const bool in_list = setting_.recipe.store == Store::list;
-      if (in_list ? !connected.list->push(items) : !connected.queue->enqueue(jobs))
+      if (in_list ? !connected.list->push(items) : !connected.queue().enqueue(jobs))
         spoil("an enqueue failed");
     }
   }
 
   void drain(Connected& connected, InstantProvider& provider) {
-    const auto worker = setting_.recipe.make({.queue = *connected.queue,
+    const auto worker = setting_.recipe.make({.queue = connected.queue(),
                                               .list = *connected.list,
                                               .provider = provider,
                                               .retry = {},

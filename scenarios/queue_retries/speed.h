@@ -5,9 +5,9 @@
 
 namespace queue_retries {
 
-inline constexpr std::size_t kInFlight = 64;  // jobs that workers have in hand, all together
-inline constexpr std::size_t kThreads = 4;    // producers, and as many workers
-inline constexpr std::size_t kBatch = kInFlight / kThreads;  // jobs of one call
+inline constexpr std::size_t kThreads = 4;  // producers, and as many workers
+/// Jobs that workers have in hand, all together; producers enqueue as many at once.
+inline constexpr std::size_t kInFlight = kThreads * kBatch;
 
 std::size_t jobs_in_round(const lab::harness::RunPlan& plan, Store store);
 

@@ -14,7 +14,6 @@
 #include "providers.h"
 #include "queue/redis_queue.h"
 #include "queue/sql_queue.h"
-#include "speed.h"
 
 namespace queue_retries {
 namespace {
@@ -103,7 +102,7 @@ class Sweeper {
 };
 
 void work(const WorkerOrders& orders, const Recipe& recipe) {
-  const Connected connected = connect(orders.place);
+  const Connected connected = connect(orders.place, recipe);
   lab::actors::CrashPoints points(orders.points, crash_points());
   if (orders.death && !orders.death->point.empty())
     points.die_at(orders.death->point, orders.death->passing, orders.death->after);
@@ -126,10 +125,9 @@ void work(const WorkerOrders& orders, const Recipe& recipe) {
              recorder.end(sent ? Outcome::ok : lab::harness::outcome_of(sent.error()));
              if (sent) recorder.pass(kAfterEffect);
            }});
-  const auto around = recipe.around ? recipe.around(*connected.queue) : nullptr;
-  ObservedQueue queue(around ? *around : *connected.queue, recorder);
+  ObservedQueue queue(connected.queue(), recorder);
   ObservedList list(*connected.list, recorder);
-  const Sweeper sweeper(around ? *around : *connected.queue, orders.sweep_every);
+  const Sweeper sweeper(connected.queue(), orders.sweep_every);
   const auto worker = recipe.make({.queue = queue,
                                    .list = list,
                                    .provider = provider,
@@ -147,6 +145,35 @@ lab::queue::QueueRules queue_rules() {
   return {.max_attempts = kMaxAttempts, .max_stalls = kMaxStalls, .keep_completed = 10'000'000};
 }
 
+Connected connect_to_store(const QueuePlace& place) {
+  Connected connected;
+  const auto rules = queue_rules();
+  connected.sql = lab::infra::connect_sql(lab::infra::SqlAddress::parse(place.sql_url).value(),
+                                          {.connections = 8});
+  if (place.store == Store::broker) {
+    connected.bare = queue_in_broker(place);
+    connected.list = sql_list(*connected.sql, place.name);
+    return connected;
+  }
+  if (!place.in_redis()) {
+    connected.bare = std::make_unique<lab::queue::SqlJobQueue>(*connected.sql, place.name, rules);
+    connected.list = sql_list(*connected.sql, place.name);
+    return connected;
+  }
+  connected.redis = lab::infra::connect_redis(redis_address(place));
+  connected.waiting = lab::infra::connect_redis(redis_address(place));
+  const lab::queue::RedisQueueOptions options{.name = place.name, .rules = rules};
+  auto &redis = *connected.redis, &waiting = *connected.waiting;
+  if (place.store == Store::streams) {
+    connected.bare =
+        std::make_unique<lab::queue::StreamsQueue>(redis, waiting, place.lease, options);
+  } else {
+    connected.bare = std::make_unique<lab::queue::RedisJobQueue>(redis, waiting, options);
+  }
+  connected.list = redis_list(redis, waiting, "list:" + place.name);
+  return connected;
+}
+
 }  // namespace
 
 std::unique_ptr<lab::queue::RabbitQueue> queue_in_broker(const QueuePlace& place) {
@@ -159,32 +186,9 @@ std::unique_ptr<lab::queue::RabbitQueue> queue_in_broker(const QueuePlace& place
       lab::queue::RabbitQueueOptions{.name = place.name, .rules = queue_rules()});
 }
 
-Connected connect(const QueuePlace& place) {
-  Connected connected;
-  const auto rules = queue_rules();
-  connected.sql = lab::infra::connect_sql(lab::infra::SqlAddress::parse(place.sql_url).value(),
-                                          {.connections = 8});
-  if (place.store == Store::broker) {
-    connected.queue = queue_in_broker(place);
-    connected.list = sql_list(*connected.sql, place.name);
-    return connected;
-  }
-  if (!place.in_redis()) {
-    connected.queue = std::make_unique<lab::queue::SqlJobQueue>(*connected.sql, place.name, rules);
-    connected.list = sql_list(*connected.sql, place.name);
-    return connected;
-  }
-  connected.redis = lab::infra::connect_redis(redis_address(place));
-  connected.waiting = lab::infra::connect_redis(redis_address(place));
-  const lab::queue::RedisQueueOptions options{.name = place.name, .rules = rules};
-  auto &redis = *connected.redis, &waiting = *connected.waiting;
-  if (place.store == Store::streams) {
-    connected.queue =
-        std::make_unique<lab::queue::StreamsQueue>(redis, waiting, place.lease, options);
-  } else {
-    connected.queue = std::make_unique<lab::queue::RedisJobQueue>(redis, waiting, options);
-  }
-  connected.list = redis_list(redis, waiting, "list:" + place.name);
+Connected connect(const QueuePlace& place, const Recipe& recipe) {
+  Connected connected = connect_to_store(place);
+  if (recipe.around) connected.around = recipe.around(*connected.bare);
   return connected;
 }
 

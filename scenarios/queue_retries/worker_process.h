@@ -18,6 +18,7 @@ namespace queue_retries {
 
 inline constexpr const char* kWorkerRole = "worker";
 inline constexpr Nanos kLongestWait = std::chrono::milliseconds(50);  // of one claim
+inline constexpr std::size_t kBatch = 16;                             // jobs of one claim
 
 /// Where a variant's jobs are.
 enum class Store { list, leases, streams, broker };
@@ -63,10 +64,14 @@ struct WorkerOrders {
 struct Connected {
   std::unique_ptr<lab::infra::Redis> redis, waiting;
   std::unique_ptr<lab::infra::Sql> sql;
-  std::unique_ptr<lab::queue::JobQueue> queue;
+  std::unique_ptr<lab::queue::JobQueue> bare;    // the store's own
+  std::unique_ptr<lab::queue::JobQueue> around;  // the recipe's, if it has one
   std::unique_ptr<JobList> list;
+
+  /// As the recipe has it.
+  lab::queue::JobQueue& queue() const { return around ? *around : *bare; }
 };
-Connected connect(const QueuePlace& place);
+Connected connect(const QueuePlace& place, const Recipe& recipe);
 /// The queue of a place in RabbitMQ, on a connection of its own.
 std::unique_ptr<lab::queue::RabbitQueue> queue_in_broker(const QueuePlace& place);
 

@@ -13,10 +13,9 @@ namespace queue_retries {
 
 /// The kinds of operation in this scenario's histories. key: the job's number; client: the worker, or kProducer.
 enum Kind : std::uint16_t {
-  kEnqueue = 1,  // until it was accepted or given up
-  kClaim = 2,    // value: the epoch. aux: the attempt. Written down after the claim was answered
-  kEffect =
-      3,  // the call to the provider. ok: it had an effect or had had one; fail: the provider refused
+  kEnqueue = 1,   // until it was accepted or given up
+  kClaim = 2,     // value: the epoch. aux: the attempt. Written down after the claim was answered
+  kEffect = 3,    // the call to the provider. ok: it had an effect or had had one; fail: it refused
   kComplete = 4,  // value: the epoch. aux: 1 accepted, 0 rejected
   kFail = 5,      // value: the epoch. aux: nanoseconds until the retry. Outcome fail: rejected
 };
@@ -59,8 +58,8 @@ bool provider_refuses(const Job& job, int attempt, std::uint64_t seed);
 
 struct Plan {
   std::vector<Job> load;  // in the order of their enqueueing, spread over the load
-  std::vector<std::vector<Job>>
-      script;  // afterwards, each part at once: the herd, then the slow ones
+  /// Afterwards, each part at once, when all before it is done: the herd, then the slow ones.
+  std::vector<std::vector<Job>> script;
 };
 
 /// `jobs`: how many in the load.

@@ -38,8 +38,8 @@ class LeaseFenced : public JobWorker {
  private:
   Tools tools_;
   Heartbeat heartbeat_;
-  std::vector<lab::queue::Receipt>
-      done_;  // with the epoch of their claim; told with the next claim
+  /// With the epoch of their claim; told with the next claim.
+  std::vector<lab::queue::Receipt> done_;
 };
 
 }  // namespace queue_retries

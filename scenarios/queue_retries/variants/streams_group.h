@@ -9,8 +9,8 @@
 
 namespace queue_retries {
 
-/// Its queue is lab::queue::StreamsQueue. The Lua functions that decide are in common/queue/redis_queue_functions.cpp, after "The
-/// same on streams": pop (XREADGROUP), unlease (XACK, XDEL), expired (XPENDING IDLE).
+/// Its queue is lab::queue::StreamsQueue. The Lua functions that decide are in common/queue/redis_queue_functions.cpp, in
+/// kStreams: pop (XREADGROUP), unlease (XACK, XDEL), expired (XPENDING IDLE).
 class StreamsGroup : public LeaseFenced {
  public:
   using LeaseFenced::LeaseFenced;
