@@ -291,11 +291,66 @@ Answer retry_within_backoff(const Evidence& evidence) {
   return CheckResult::holds(examined);
 }
 
+/// The herd's first retries, counted from each one's failure.
+struct HerdRetries {
+  std::vector<Nanos> asked_for, came_after;
+};
+HerdRetries retries_of_herd(const Evidence& evidence) {
+  std::set<std::int64_t> herd;
+  for (const auto& enqueued : evidence.jobs) {
+    if (enqueued.job.trait == Trait::herd) herd.insert(enqueued.job.number);
+  }
+  HerdRetries retries;
+  std::map<std::int64_t, const Operation*> failed;
+  for (const auto& op : evidence.operations) {
+    if (!herd.contains(op.key)) continue;
+    if (op.kind == kFail && op.outcome == Outcome::ok) failed.try_emplace(op.key, &op);
+    const auto before = failed.find(op.key);
+    if (op.kind != kClaim || before == failed.end() || op.value <= before->second->value) continue;
+    retries.asked_for.emplace_back(before->second->aux);
+    retries.came_after.push_back(op.returned - before->second->returned);
+    herd.erase(op.key);
+  }
+  return retries;
+}
+
+Nanos spread_over(const Evidence& evidence) {
+  return evidence.retry.bounds(1).most;
+}
+
+/// The largest share of them within kWindow of what they could have been spread over.
+std::optional<double> peak_of(std::vector<Nanos> gaps, const Evidence& evidence) {
+  if (spread_over(evidence) == Nanos{} || gaps.size() < kEnoughRetries) return std::nullopt;
+  std::sort(gaps.begin(), gaps.end());
+  const auto width = Nanos(
+      static_cast<std::int64_t>(kWindow * static_cast<double>(spread_over(evidence).count())));
+  std::size_t most = 0, first = 0;
+  for (std::size_t last = 0; last < gaps.size(); ++last) {
+    while (gaps[last] - gaps[first] > width) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  return static_cast<double>(most) / static_cast<double>(gaps.size());
+}
+
+/// Could what stood still for so long have gathered what was asked to come apart? What became due meanwhile comes with what
+/// is due in the window after it.
+bool gathered_by_a_hiccup(const Evidence& evidence) {
+  const auto asked = peak_of(retries_of_herd(evidence).asked_for, evidence);
+  const double late = lab::seconds(evidence.hiccup) / lab::seconds(spread_over(evidence));
+  return asked && *asked <= kPeak && late + kWindow > kPeak;
+}
+
 Answer retries_spread(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   const auto peak = retry_peak(evidence);
   if (!peak) return CheckResult::inconclusive("too few jobs failed together and were retried");
   if (*peak <= kPeak) return CheckResult::holds(kEnoughRetries);
+  if (gathered_by_a_hiccup(evidence))
+    return CheckResult::inconclusive(
+        fmt::format("the jobs that failed together were asked for at different times and came back "
+                    "together, but everything was late by up to {}",
+                    at(evidence.hiccup)),
+        kEnoughRetries);
   return CheckResult::violated(
       fmt::format("{:.0f} % of the jobs that failed together came back within {:.0f} % of the "
                   "time that they could have been spread over",
@@ -374,16 +429,16 @@ Answer heartbeat_keeps_lease(const Evidence& evidence) {
   const auto jobs = by_job(evidence);
   const Absences deaths(evidence.deaths), pauses(evidence.pauses);
   std::uint64_t examined = 0;
-  bool unclear = false;
+  bool unclear = false, undisturbed = false;
   for (const auto& enqueued : evidence.jobs) {
     const auto found = jobs.find(enqueued.job.number);
     if (enqueued.job.trait != Trait::slow || found == jobs.end()) continue;
+    const bool late = enqueued.hiccup > evidence.lease / 3;  // a renewal may have been, too
     const Operation* before = nullptr;
     for (const auto* op : found->second) {
       if (op->kind != kClaim) continue;
       const bool again = before && !deaths.any(before->client, before->returned, op->returned) &&
                          !pauses.any(before->client, before->returned, op->returned);
-      const bool late = evidence.hiccup > evidence.lease / 3;  // a renewal may have been, too
       unclear |= again && late;
       if (again && !late)
         return CheckResult::violated(
@@ -395,11 +450,11 @@ Answer heartbeat_keeps_lease(const Evidence& evidence) {
       before = op;
     }
     if (before) ++examined;
+    undisturbed |= before && !late;
   }
-  if (unclear)
+  if (unclear && !undisturbed)
     return CheckResult::inconclusive(
-        fmt::format("a long job was claimed again, but everything was late by up to {}",
-                    at(evidence.hiccup)),
+        "a long job was claimed again, but everything was late by a third of its lease or more",
         examined);
   if (examined == 0) return CheckResult::inconclusive("no long job was claimed");
   return CheckResult::holds(examined);
@@ -547,32 +602,7 @@ std::size_t taken_over(const Evidence& evidence) {
 }
 
 std::optional<double> retry_peak(const Evidence& evidence) {
-  const Nanos spread_over = evidence.retry.bounds(1).most;
-  if (spread_over == Nanos{}) return std::nullopt;
-  std::set<std::int64_t> herd;
-  for (const auto& enqueued : evidence.jobs) {
-    if (enqueued.job.trait == Trait::herd) herd.insert(enqueued.job.number);
-  }
-  std::vector<Nanos> gaps;  // from the failure to the next claim
-  std::map<std::int64_t, const Operation*> failed;
-  for (const auto& op : evidence.operations) {
-    if (!herd.contains(op.key)) continue;
-    if (op.kind == kFail && op.outcome == Outcome::ok) failed.try_emplace(op.key, &op);
-    const auto before = failed.find(op.key);
-    if (op.kind != kClaim || before == failed.end() || op.value <= before->second->value) continue;
-    gaps.push_back(op.returned - before->second->returned);
-    herd.erase(op.key);
-  }
-  if (gaps.size() < kEnoughRetries) return std::nullopt;
-  std::sort(gaps.begin(), gaps.end());
-  const auto width =
-      Nanos(static_cast<std::int64_t>(kWindow * static_cast<double>(spread_over.count())));
-  std::size_t most = 0, first = 0;
-  for (std::size_t last = 0; last < gaps.size(); ++last) {
-    while (gaps[last] - gaps[first] > width) ++first;
-    most = std::max(most, last - first + 1);
-  }
-  return static_cast<double>(most) / static_cast<double>(gaps.size());
+  return peak_of(retries_of_herd(evidence).came_after, evidence);
 }
 
 std::optional<Nanos> herd_back_within(const Evidence& evidence) {

@@ -19,6 +19,8 @@ struct Enqueuing {
   Nanos invoked{}, returned{};
   lab::harness::Outcome outcome = lab::harness::Outcome::ok;
   int tries = 1;  // how often the queue was asked
+  Nanos
+      hiccup{};  // of a slow one: by how much machine or broker were late at worst while it was there
 };
 
 /// A worker that was not there: killed at `begin`, or paused from `begin` to `end`.

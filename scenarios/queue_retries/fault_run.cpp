@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "actors/actor_pool.h"
 #include "actors/crash_points.h"
@@ -83,9 +84,10 @@ class FaultRun {
     if (pauses.joinable()) pauses.join();
     note_faults(faults.finish());
     wait_until_drained();
-    for (const auto& jobs : plan_.script) {
-      enqueue_at_once(jobs);
-      evidence_.drained = wait_until_drained();
+    enqueue_at_once(plan_.herd);
+    evidence_.drained = wait_until_drained();
+    for (const auto& jobs : plan_.slow) {
+      if (!disturbed(jobs, hiccups) || !evidence_.keeps) break;
     }
     const bool in_order = pool.terminate(kGoodbye);
     // A broker that waits for its disk renews no lease.
@@ -203,18 +205,46 @@ class FaultRun {
     const Nanos length = in_broker() ? 2 * lease() : lease() + 4 * sizes.sweep_every;
     for (std::size_t i = 0; i < times && !lab::stop_requested(); ++i) {
       lab::sleep_for(sizes.lease / 4);
-      const Nanos begin = now() - zero_;
-      for (std::size_t n = 0; n < together; ++n) pool.pause((i + n) % kWorkers);
-      lab::sleep_for(length);
-      const Nanos end = now() - zero_;
+      std::vector<Absence> asleep;
       for (std::size_t n = 0; n < together; ++n) {
         const std::size_t worker = (i + n) % kWorkers;
-        pool.resume(worker);
-        evidence_.pauses.push_back({static_cast<std::uint32_t>(worker), begin, end});
-        faults_.push_back({kWorkerPause, fmt::format("worker {}", worker), setting_.recipe.variant,
-                           lab::milliseconds(begin), lab::milliseconds(end), ""});
+        wait_until_busy(pool, worker);
+        asleep.push_back({.worker = static_cast<std::uint32_t>(worker), .begin = now() - zero_});
+        pool.pause(worker);
+      }
+      lab::sleep_for(length);
+      for (auto& pause : asleep) {
+        pause.end = now() - zero_;
+        pool.resume(pause.worker);
+        evidence_.pauses.push_back(pause);
+        faults_.push_back({kWorkerPause, fmt::format("worker {}", pause.worker),
+                           setting_.recipe.variant, lab::milliseconds(pause.begin),
+                           lab::milliseconds(pause.end), ""});
       }
     }
+  }
+
+  /// A worker that has nothing in hand sleeps past no lease. When there is no more work, it may as well.
+  void wait_until_busy(const lab::actors::ActorPool& pool, std::size_t worker) const {
+    const Instant limit = now() + setting_.plan.timing.load() / 2;
+    while (!amid_a_batch(pool, worker) && now() < limit && !lab::stop_requested())
+      std::this_thread::sleep_for(1ms);
+  }
+
+  /// Has the worker begun its last batch and not yet all of it, by what it wrote down in this life?
+  bool amid_a_batch(const lab::actors::ActorPool& pool, std::size_t worker) const {
+    Nanos born{};
+    for (const auto& died : pool.deaths()) {
+      if (died.actor == worker) born = died.at - zero_;
+    }
+    std::size_t claimed = 0, begun = 0;
+    for (const auto& op : lab::actors::read_operations(log_of(worker), zero_, {})) {
+      if (op.invoked < born) continue;
+      if (op.kind == kClaim && begun > 0) claimed = begun = 0;
+      claimed += op.kind == kClaim;
+      begun += op.kind == kEffect;
+    }
+    return begun > 0 && begun < claimed;
   }
 
   /// Until the queue takes them: their ids are the producer's, so that asking again is safe.
@@ -268,6 +298,20 @@ class FaultRun {
 
   void enqueue_at_once(const std::vector<Job>& jobs) {
     if (!lab::stop_requested()) enqueue(jobs);
+  }
+
+  /// Has long jobs done. Did the machine stand still meanwhile, so that leases may have been lost?
+  bool disturbed(const std::vector<Job>& jobs, const HiccupMeter& hiccups) {
+    const Instant began = now();
+    const Nanos slowest_before = std::exchange(slowest_answer_, Nanos{});
+    enqueue_at_once(jobs);
+    evidence_.drained = wait_until_drained();
+    const Nanos late = std::max(hiccups.worst(began, now()), slowest_answer_);
+    slowest_answer_ = std::max(slowest_answer_, slowest_before);
+    for (auto& enqueued : evidence_.jobs) {
+      if (enqueued.job.number >= jobs.front().number) enqueued.hiccup = late;
+    }
+    return late > lease() / 3 && !lab::stop_requested();
   }
 
   /// How many jobs nobody has taken.

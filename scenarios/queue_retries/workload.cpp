@@ -13,6 +13,7 @@ namespace {
 constexpr std::array kTraits{Trait::ordinary, Trait::hopeless, Trait::poison,
                              Trait::slow,     Trait::delayed,  Trait::herd};
 constexpr int kSlow = 3;
+constexpr int kSlowParts = 3;
 constexpr int kHerd = 48;
 
 std::string_view next_field(std::string_view& rest) {
@@ -96,10 +97,10 @@ Plan plan_jobs(std::size_t jobs, Nanos longest_delay, std::uint64_t seed) {
           static_cast<std::int64_t>(random.unit() * static_cast<double>(longest_delay.count())));
     plan.load.push_back(job);
   }
-  for (const auto& [trait, count] :
-       {std::pair(Trait::herd, kHerd), std::pair(Trait::slow, kSlow)}) {
-    auto& part = plan.script.emplace_back();
-    for (int i = 0; i < count; ++i) part.push_back(next(trait));
+  for (int i = 0; i < kHerd; ++i) plan.herd.push_back(next(Trait::herd));
+  for (int part = 0; part < kSlowParts; ++part) {
+    auto& slow = plan.slow.emplace_back();
+    for (int i = 0; i < kSlow; ++i) slow.push_back(next(Trait::slow));
   }
   return plan;
 }

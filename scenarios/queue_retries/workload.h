@@ -58,8 +58,9 @@ bool provider_refuses(const Job& job, int attempt, std::uint64_t seed);
 
 struct Plan {
   std::vector<Job> load;  // in the order of their enqueueing, spread over the load
-  /// Afterwards, each part at once, when all before it is done: the herd, then the slow ones.
-  std::vector<std::vector<Job>> script;
+  // Afterwards, each at once, when all before it is done:
+  std::vector<Job> herd;
+  std::vector<std::vector<Job>> slow;  // others of the same, should the machine stand still for one
 };
 
 /// `jobs`: how many in the load.

@@ -278,6 +278,17 @@ TEST(Spread, AQueueThatReleasesAllTogetherIsSeen) {
   expect_violated(herd([](int) { return 100ms; }, 10ms), "retries-spread", "100 % of the jobs");
 }
 
+TEST(Spread, AMachineThatStoodStillMayHaveGatheredThem) {
+  Told run = herd([](int) { return 100ms; }, 10ms);
+  run.evidence().hiccup = 39ms;
+  expect_violated(run, "retries-spread", "100 % of the jobs");
+  run.evidence().hiccup = 41ms;
+  expect_unknown(run, "retries-spread");
+  Told without_jitter = herd([](int) { return 100ms; });
+  without_jitter.evidence().hiccup = 41ms;
+  expect_violated(without_jitter, "retries-spread", "100 % of the jobs");
+}
+
 TEST(Spread, IsMeasuredWhereTheHerdComesBack) {
   Told run = herd([](int i) { return i * 2ms; });
   EXPECT_EQ(herd_back_within(run.evidence()), 80ms);
@@ -409,9 +420,13 @@ TEST(Heartbeat, ALongJobRunsOnceUnlessItsWorkerWent) {
   Told twice;
   twice.job(1, Trait::slow).claim(1, 10ms, 1, 1).claim(2, 150ms, 1, 2);
   expect_violated(twice, "heartbeat-keeps-lease", "although its worker was there");
-  twice.evidence().hiccup = 34ms;
+  twice.evidence().jobs[0].hiccup = 34ms;
   expect_unknown(twice, "heartbeat-keeps-lease");
-  twice.evidence().hiccup = 33ms;
+  Told another = twice;
+  expect_holds(another.job(2, Trait::slow).claim(1, 300ms, 2, 1), "heartbeat-keeps-lease");
+  expect_violated(another.claim(2, 450ms, 2, 2), "heartbeat-keeps-lease",
+                  "although its worker was there");
+  twice.evidence().jobs[0].hiccup = 33ms;
   expect_violated(twice, "heartbeat-keeps-lease", "although its worker was there");
   twice.evidence().deaths = {{1, 30ms, 30ms}};
   expect_holds(twice, "heartbeat-keeps-lease");

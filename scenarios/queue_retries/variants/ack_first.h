@@ -19,7 +19,9 @@ class AckFirst : public JobWorker {
     for (const auto& job : *jobs) receipts.push_back(job.receipt());
     auto told = tools_.queue.complete(receipts);  // too early: a crash from here on loses them
     if (!told) return told.error();
-    for (const auto& job : *jobs) {
+    for (std::size_t i = 0; i < jobs->size(); ++i) {
+      if (!(*told)[i]) continue;  // somebody else's by now
+      const auto& job = (*jobs)[i];
       const int attempt = tries_before(job.id) + 1;
       if (tools_.provider.send(job.payload, attempt) || attempt >= job.max_attempts) continue;
       auto again = tools_.queue.enqueue({.id = first_id(job.id) + "." + std::to_string(attempt),
