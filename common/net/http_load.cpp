@@ -30,6 +30,11 @@ constexpr Nanos kLookAround = 20ms;    // for a stop, and for answers that are o
 
 class Client;
 
+Failure no_descriptor(error_code error) {
+  return Failure(Error{ErrorCode::exhausted, Happened::no,
+                       "the load has no descriptor left: " + error.message()});
+}
+
 /// What the connections share; all on one thread.
 struct Shared {
   const HttpLoad& load;
@@ -65,8 +70,7 @@ class Client {
           if (shared_.over || life != life_) return;
           if (error == boost::system::errc::too_many_files_open ||
               error == boost::system::errc::too_many_files_open_in_system)
-            throw Failure(Error{ErrorCode::exhausted, Happened::no,
-                                "the load has no descriptor left: " + error.message()});
+            throw no_descriptor(error);
           if (error) return not_connected(error.message());
           error_code none;
           socket_.set_option(tcp::no_delay(true), none);
@@ -274,7 +278,11 @@ double HttpLoadResult::per_second() const {
 }
 
 HttpLoadResult run_http_load(const HttpLoad& load) {
-  return Loop(load).run();
+  try {
+    return Loop(load).run();
+  } catch (const boost::system::system_error& error) {  // the loop's own descriptors
+    throw no_descriptor(error.code());
+  }
 }
 
 std::string request_bytes(std::string_view method, std::string_view target, std::string_view body,

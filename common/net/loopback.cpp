@@ -45,7 +45,8 @@ Listener listen_on_loopback(int port) {
   Listener listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   // A port that was asked for may have connections of the one before us that wait to be forgotten.
   const int on = 1;
-  if (port != 0) ::setsockopt(listener.socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (listener.socket >= 0 && port != 0)
+    ::setsockopt(listener.socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (listener.socket >= 0) listener.port = bind_to_loopback(listener.socket, port);
   if (listener.port > 0 && ::listen(listener.socket, SOMAXCONN) == 0) return listener;
   const int error = errno;

@@ -17,7 +17,8 @@ struct Listener {
   int port = 0;
 };
 
-/// A socket that accepts connections; port 0: the kernel chooses. Throws Failure (unavailable) when the port is taken.
+/// A socket that accepts connections; port 0: the kernel chooses. Throws Failure (unavailable) when the port is taken, or when
+/// this process has no descriptor left.
 Listener listen_on_loopback(int port = 0);
 
 }  // namespace lab::net

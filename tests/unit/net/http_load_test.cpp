@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <future>
 #include <set>
 
 #include "echo_server.h"
+#include "few_descriptors.h"
 #include "net/loopback.h"
 #include "net/server_process.h"
 
@@ -109,6 +111,33 @@ TEST(HttpLoad, CountsWhatGetsNoAnswer) {
   const auto result = run_http_load(load);
   EXPECT_GE(result.timed_out, 4U);
   EXPECT_EQ(result.completed, 0U);
+}
+
+TEST(HttpLoad, WhatWasAskedInTheWarmUpHasWaitedOfTheTimeThatCounts) {
+  const auto server = echo_server();
+  HttpLoad load = load_of(server, "/never");
+  load.warm_up = 200ms;
+  load.duration = 300ms;
+  const auto result = run_http_load(load);
+  EXPECT_GT(result.unanswered, 0U);
+  EXPECT_EQ(result.unanswered_waited.count(), result.unanswered);
+  EXPECT_LE(result.unanswered_waited.max(), load.duration);
+}
+
+TEST(HttpLoad, LacksDescriptorsOfItsOwn) {
+  const auto server = echo_server();
+  const HttpLoad load = echo_load(server);
+  // The loop takes two or three, the connections four.
+  for (int left = 0; left < 6; ++left) {
+    const FewDescriptors few(left);
+    auto other_thread = std::async(std::launch::async, [&] { return run_http_load(load); });
+    try {
+      other_thread.get();
+      ADD_FAILURE() << "with " << left;
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.error().code, ErrorCode::exhausted);
+    }
+  }
 }
 
 TEST(HttpLoad, CountsWhatCannotConnect) {

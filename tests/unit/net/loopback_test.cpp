@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "core/result.h"
+#include "few_descriptors.h"
 
 namespace lab::net {
 namespace {
@@ -38,6 +39,19 @@ TEST_F(Loopback, APortThatIsTakenIsRefused) {
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.error().code, ErrorCode::unavailable);
     EXPECT_NE(failure.error().message.find("in use"), std::string::npos) << failure.what();
+  }
+}
+
+TEST_F(Loopback, WithoutADescriptorItSaysSo) {
+  const FewDescriptors none(0);
+  for (const int port : {0, listener_.port}) {
+    try {
+      listen_on_loopback(port);
+      ADD_FAILURE() << "a socket without a descriptor";
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.error().code, ErrorCode::unavailable);
+      EXPECT_NE(failure.error().message.find("open files"), std::string::npos) << failure.what();
+    }
   }
 }
 
