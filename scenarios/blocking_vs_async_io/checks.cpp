@@ -84,6 +84,19 @@ std::optional<CheckResult> slow_peers_isolated(const Evidence& evidence) {
   return CheckResult::inconclusive("can't tell on this machine: " + text, ratio.n);
 }
 
+CheckResult left_waiting(const Exhaustion& seen) {
+  const auto& before = seen.connected_before;
+  const std::string witness = fmt::format(
+      "without a descriptor left, a client that was connected before had {} answers, and waited "
+      "{:.0f} ms in vain for the next",
+      before.answered, milliseconds(before.unanswered));
+  if (before.unanswered < kTurns * before.hiccup)
+    return CheckResult::inconclusive(
+        witness +
+        fmt::format("; the machine itself paused for {:.1f} ms", milliseconds(before.hiccup)));
+  return CheckResult::violated(witness, before.answered + 1);
+}
+
 std::optional<CheckResult> survives_exhaustion(const Evidence& evidence) {
   const auto& seen = evidence.exhaustion;
   if (!seen.alive)
@@ -93,18 +106,19 @@ std::optional<CheckResult> survives_exhaustion(const Evidence& evidence) {
         fmt::format("{} connections, and only {} of {} descriptors used", seen.connections,
                     seen.open_descriptors, seen.limit));
   const auto& before = seen.connected_before;
-  if (before.failed > 0)
+  if (!before.problem.empty())
     return CheckResult::violated(
-        fmt::format("without a descriptor left, {} of the requests of a client that was connected "
-                    "before failed: {}",
-                    before.failed, before.problem),
-        before.answered + before.failed);
+        fmt::format("without a descriptor left, a client that was connected before had {} answers, "
+                    "and then: {}",
+                    before.answered, before.problem),
+        before.answered + 1);
+  if (before.unanswered > Nanos{}) return left_waiting(seen);
   if (before.answered == 0)
     return CheckResult::inconclusive("nobody who was connected before had asked");
   if (seen.served) return CheckResult::holds(before.answered + 1);
   return CheckResult::violated(
       fmt::format("{:.0f} ms after {} connections had gone, a newcomer had no answer",
-                  milliseconds(seen.patience), seen.connections),
+                  milliseconds(seen.waited), seen.connections),
       1);
 }
 

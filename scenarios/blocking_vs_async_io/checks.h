@@ -39,17 +39,25 @@ struct BesideSlowPeers {
   std::size_t peers_closed = 0;        // by the server: a slow peer that is gone proves nothing
 };
 
+/// A machine may make each turn of a server's loop as late as it was at worst. What a good server does by itself takes no more
+/// than five: it sees that others have gone, its pause after a failed accept is over, it accepts, reads, answers. Twice that.
+inline constexpr int kTurns = 10;
+
 /// More connections than descriptors.
 struct Exhaustion {
   std::uint64_t limit = kFewDescriptors;
   std::size_t connections = 0, open_descriptors = 0;  // the latter of one process, then
   bool alive = false;                                 // the process then, and each of its children
+  /// A client that was connected before they came, and asked when no descriptor was left: again and again, until an answer was
+  /// missing.
   struct {
-    std::uint64_t answered = 0, failed = 0;
-    std::string problem;
-  } connected_before{};         // what a client that was connected before got meanwhile
+    std::uint64_t answered = 0;
+    std::string problem;  // with the last answer; empty: none
+    Nanos unanswered{};   // how long it waited in vain for the last
+    Nanos hiccup{};       // the machine's own, meanwhile
+  } connected_before{};
   std::optional<Nanos> served;  // how long after they had gone a newcomer had its answer
-  Nanos patience{};
+  Nanos waited{};               // for that
 };
 
 /// Peers that ask and never read.

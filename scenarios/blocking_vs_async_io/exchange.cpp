@@ -30,32 +30,10 @@ using namespace std::chrono_literals;
 
 constexpr Nanos kBetweenSignals = 200us;
 
-class Socket {
- public:
-  Socket() : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-  ~Socket() { ::close(descriptor_); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 Error failed(ErrorCode code, Happened happened, std::string_view what) {
   const bool late = errno == EAGAIN || errno == EINPROGRESS;
   return {late ? ErrorCode::timeout : code, happened,
           fmt::format("{}: {}", what, late ? "no answer in time" : std::strerror(errno))};
-}
-
-bool connect_within(const Socket& socket, int port, Nanos limit) {
-  const timeval time{std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
-                     (limit % 1s).count() / 1000};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);  // of connect, too
-  const int on = 1;
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return lab::net::connect_to_loopback(socket.get(), port) == 0;
 }
 
 /// The threads of the process and of its children.
@@ -76,32 +54,55 @@ std::vector<std::pair<int, int>> threads_of(int process) {
 
 }  // namespace
 
-lab::Result<lab::net::Response> exchange(int port, std::string_view request, Manner manner,
-                                         Nanos limit) {
-  const Socket socket;
-  if (!connect_within(socket, port, limit))
-    return failed(ErrorCode::refused, Happened::no, "cannot connect");
+Connection::Connection(int port, Nanos limit)
+    : port_(port), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (socket_ < 0)
+    throw lab::Failure(Error{ErrorCode::exhausted, Happened::no,
+                             fmt::format("cannot make a socket: {}", std::strerror(errno))});
+  const timeval time{std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
+                     (limit % 1s).count() / 1000};
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);  // of connect, too
+  const int on = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Connection::~Connection() {
+  ::close(socket_);
+}
+
+bool Connection::connect() {
+  if (!connected_) connected_ = lab::net::connect_to_loopback(socket_, port_) == 0;
+  return connected_;
+}
+
+lab::Result<lab::net::Response> Connection::exchange(std::string_view request, Manner manner) {
+  if (!connect()) return failed(ErrorCode::refused, Happened::no, "cannot connect");
   while (!request.empty()) {
     const auto slice = request.substr(0, manner.slice == 0 ? request.size() : manner.slice);
-    const ssize_t sent = ::send(socket.get(), slice.data(), slice.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket_, slice.data(), slice.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return failed(ErrorCode::closed, Happened::unknown, "cannot send");
     request.remove_prefix(static_cast<std::size_t>(sent));
   }
-  if (manner.half_close) ::shutdown(socket.get(), SHUT_WR);
-  lab::net::ResponseReader reader({.body_bytes = std::uint64_t{1} << 32});
+  if (manner.half_close) ::shutdown(socket_, SHUT_WR);
   while (true) {
     char buffer[16 * 1024];
-    const ssize_t got = ::recv(socket.get(), buffer, sizeof buffer, 0);
+    const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(ErrorCode::closed, Happened::unknown, "cannot receive");
-    if (got == 0) reader.end_of_stream();
-    reader.feed({buffer, static_cast<std::size_t>(got)});
-    if (auto response = reader.next()) return std::move(*response);
-    if (got == 0 || !reader.problem().empty())
+    if (got == 0) reader_.end_of_stream();
+    reader_.feed({buffer, static_cast<std::size_t>(got)});
+    if (auto response = reader_.next()) return std::move(*response);
+    if (got == 0 || !reader_.problem().empty())
       return Error{ErrorCode::protocol, Happened::unknown,
-                   reader.problem().empty() ? "closed without an answer" : reader.problem()};
+                   reader_.problem().empty() ? "closed without an answer" : reader_.problem()};
   }
+}
+
+lab::Result<lab::net::Response> exchange(int port, std::string_view request, Manner manner,
+                                         Nanos limit) {
+  return Connection(port, limit).exchange(request, manner);
 }
 
 struct Interruptions::State {

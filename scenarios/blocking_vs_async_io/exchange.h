@@ -1,5 +1,5 @@
 #pragma once
-// One request over a connection of its own, sent as oddly as a network may deliver it.
+// Requests and their answers, one by one, sent as oddly as a network may deliver them.
 
 #include <cstdint>
 #include <memory>
@@ -17,7 +17,27 @@ struct Manner {
   bool half_close = false;  // after the request: nothing more will come, the answer is still wanted
 };
 
-/// Errors: refused (no) · timeout, closed, protocol (unknown).
+/// A connection for one request after the other.
+class Connection {
+ public:
+  /// Throws Failure when this process has no descriptor left.
+  Connection(int port, lab::Nanos limit);  // of each wait
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// The first one connects. Errors: refused (no) · timeout, closed, protocol (unknown); after one it is of no use.
+  lab::Result<lab::net::Response> exchange(std::string_view request, Manner manner = {});
+
+ private:
+  bool connect();
+
+  const int port_, socket_;
+  bool connected_ = false;
+  lab::net::ResponseReader reader_{{.body_bytes = std::uint64_t{1} << 32}};
+};
+
+/// The same over a connection of its own.
 lab::Result<lab::net::Response> exchange(int port, std::string_view request, Manner manner,
                                          lab::Nanos limit);
 

@@ -6,6 +6,7 @@
 #include <boost/asio/error.hpp>
 
 #include "core/result.h"
+#include "net/loopback.h"
 
 namespace blocking_vs_async_io {
 namespace {
@@ -17,13 +18,15 @@ constexpr std::size_t kScratch = 64 * 1024;
 }  // namespace
 
 void listen_at(tcp::acceptor& acceptor, int port, bool shared) {
+  if (!shared) {
+    acceptor.assign(tcp::v4(), lab::net::listen_on_loopback(port).socket);
+    return;
+  }
   try {
+    using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
     acceptor.open(tcp::v4());
     acceptor.set_option(tcp::acceptor::reuse_address(true));
-    if (shared) {
-      using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-      acceptor.set_option(reuse_port(true));
-    }
+    acceptor.set_option(reuse_port(true));
     acceptor.bind({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)});
     acceptor.listen(kBacklog);
   } catch (const boost::system::system_error& problem) {

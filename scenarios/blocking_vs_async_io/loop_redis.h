@@ -27,8 +27,8 @@ class LoopRedis {
 
   LoopRedis(boost::asio::io_context& context, lab::infra::RedisAddress address);
 
-  /// `done` is called by the loop, never from within this call. Errors: refused (no) · closed, timeout (unknown; no, when there was no
-  /// connection yet). After an error the connection is made anew at the next command. Nothing here waits, not even for a name or a
+  /// `done` is called by the loop, never from within this call. Errors: refused (no) · closed, protocol (unknown) · timeout (unknown;
+  /// no, when there was no connection yet) · invalid (Redis says so; no). After an error the connection is made anew at the next command. Nothing here waits, not even for a name or a
   /// connection: commands wait for it in their queue.
   void command(std::initializer_list<std::string_view> words, Done done);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -30,13 +31,11 @@ using namespace std::chrono_literals;
 
 constexpr Nanos kBetweenLooks = 2ms;  // at what the kernel says of a process
 
-/// Is it time to give up on what a good server does by itself, within some turns of its loop? A machine that is late makes
-/// the time longer.
+/// Is it time to give up on what a good server does by itself? A machine that is late makes the time longer.
 class Settling {
  public:
   explicit Settling(Nanos most) : most_(most) {}
   bool over() const {
-    constexpr int kTurns = 10;
     const Instant time = now();
     if (time < begin_ + most_) return lab::stop_requested();
     return lab::stop_requested() || time >= begin_ + most_ + kTurns * hiccups_.worst(begin_, time);
@@ -162,15 +161,15 @@ class Trial {
     const Nanos duration = sizes_.beside_slow_calls;
     const HiccupMeter hiccups;
     const Instant begin = now();
-    HttpLoadResult slow;
-    std::thread caller(
-        [&] { slow = run_http_load(slow_load(server_.port(), duration + kSlowCall)); });
+    auto slow = std::async(std::launch::async, [port = server_.port(), duration] {
+      return run_http_load(slow_load(port, duration + kSlowCall));
+    });
     std::this_thread::sleep_for(kSlowCall / 2);  // the first call is under way
     const auto others = run_http_load(static_load(server_.port(), kFewClients, duration));
-    caller.join();
+    const std::uint64_t calls = slow.get().completed;
     count_connections(kFewClients + kSlowCallers);
     const auto all = latencies(others);
-    evidence_.slow_calls = {.calls = slow.completed,
+    evidence_.slow_calls = {.calls = calls,
                             .answered = others.completed,
                             .failed = others.failed(),
                             .unanswered = others.unanswered,
@@ -314,15 +313,11 @@ class Trial {
     auto& seen = evidence_.exhaustion;
     server_ = start(setting_, /*few_descriptors=*/true);
     seen.connections = kTooMany;
-    seen.patience = sizes_.settling;
     const auto processes = usage().processes;
-    const std::size_t before = least_descriptors();
     {
-      HttpLoadResult connected_before;
-      std::jthread caller([&] {
-        connected_before = run_http_load(static_load(server_.port(), 1, sizes_.exhausted));
-      });
-      (void)wait_until([&] { return usage().open_descriptors > before; });
+      Connection client(server_.port(), sizes_.patience);
+      if (const auto first = client.exchange(request_bytes("GET", "/")); !first)
+        throw lab::Failure(first.error());
       const SlowPeers many(peers(kTooMany, SlowPeersOptions::Manner::silent));
       (void)wait_until([&] {
         const auto used = server_.usage();
@@ -330,21 +325,39 @@ class Trial {
           seen.open_descriptors = std::max(seen.open_descriptors, used->most_open_descriptors);
         return !used || seen.open_descriptors + 1 >= seen.limit;
       });
-      caller.join();  // all that time it is asked for more than it has
-      seen.connected_before = {.answered = connected_before.completed,
-                               .failed = connected_before.failed(),
-                               .problem = connected_before.first_problem};
+      ask_without_descriptors(client);
       const auto used = server_.usage();
       seen.alive = !server_.ended() && used && used->processes == processes;
     }
     const Instant gone = now();
     const Settling settling(sizes_.settling);
-    while (seen.alive && !settling.over()) {
+    while (seen.alive && !seen.served && !settling.over()) {
       const auto answer = exchange(server_.port(), request_bytes("GET", "/"), {}, 500ms);
+      seen.waited = now() - gone;
+      if (answer && answer->status == 200) seen.served = seen.waited;
+    }
+  }
+
+  void ask_without_descriptors(Connection& client) {
+    auto& seen = evidence_.exhaustion.connected_before;
+    const HiccupMeter hiccups;
+    const Instant begin = now();
+    while (now() < begin + sizes_.exhausted && !lab::stop_requested()) {
+      const Instant asked = now();
+      const auto answer = client.exchange(request_bytes("GET", "/"));
       if (answer && answer->status == 200) {
-        seen.served = now() - gone;
-        break;
+        ++seen.answered;
+        continue;
       }
+      seen.hiccup = hiccups.worst(begin, now());
+      if (answer) {
+        seen.problem = fmt::format("status {}", answer->status);
+      } else if (answer.error().code == lab::ErrorCode::timeout) {
+        seen.unanswered = now() - asked;
+      } else {
+        seen.problem = describe(answer.error());
+      }
+      return;
     }
   }
 

@@ -29,7 +29,7 @@ Evidence good() {
                          .alive = true,
                          .connected_before = {.answered = 900},
                          .served = 5ms,
-                         .patience = 3s};
+                         .waited = 5ms};
   evidence.stalled = {.closed = 4,
                       .bytes_sent = 40'000'000,
                       .resident_before = 10'000'000,
@@ -170,12 +170,28 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Died", "survives-exhaustion", [](Evidence& e) { e.exhaustion.alive = false; },
              kViolated, "ended"},
         Case{"NeverAcceptsAgain", "survives-exhaustion",
-             [](Evidence& e) { e.exhaustion.served.reset(); }, kViolated, "newcomer"},
+             [](Evidence& e) {
+               e.exhaustion.served.reset();
+               e.exhaustion.waited = 4100ms;
+             },
+             kViolated, "4100 ms after 200 connections had gone, a newcomer"},
         Case{"FailsWhomItServed", "survives-exhaustion",
              [](Evidence& e) {
-               e.exhaustion.connected_before = {.answered = 20, .failed = 1, .problem = "reset"};
+               e.exhaustion.connected_before = {.answered = 20, .problem = "reset"};
              },
-             kViolated, "connected before failed: reset"},
+             kViolated, "20 answers, and then: reset"},
+        Case{
+            "AnswersNobodyWhomItServed", "survives-exhaustion",
+            [](Evidence& e) { e.exhaustion.connected_before = {.unanswered = 3s, .hiccup = 10ms}; },
+            kViolated, "had 0 answers, and waited 3000 ms in vain"},
+        Case{"StopsAnsweringWhomItServed", "survives-exhaustion",
+             [](Evidence& e) { e.exhaustion.connected_before.unanswered = 3s; }, kViolated,
+             "had 900 answers"},
+        Case{"TheMachineStandsStillWithoutDescriptors", "survives-exhaustion",
+             [](Evidence& e) {
+               e.exhaustion.connected_before = {.unanswered = 3s, .hiccup = 400ms};
+             },
+             kOpen, "the machine itself"},
         Case{"NobodyWasConnectedBefore", "survives-exhaustion",
              [](Evidence& e) { e.exhaustion.connected_before = {}; }, kOpen},
         Case{"NeverRanOut", "survives-exhaustion",

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/subprocess.h"
+#include "harness/exit_status.h"
 #include "scenario_run.h"
 #include "servers/server.h"
 
@@ -44,6 +45,18 @@ TEST_F(Servers, EverySeedTellsTheSameStory) {
       {.broken = {"fixed_blocking_pool", "async_happy_path", "async_but_blocks"},
        .everyday_flags = {
            "--variant", "fixed_blocking_pool,async_coroutines,async_happy_path,async_but_blocks"}});
+}
+
+/// Some clients have threads of their own: what ends one of them ends the run, and not the process.
+TEST_F(Servers, WithoutDescriptorsForItsClientsARunEndsAndSaysSo) {
+  for (int limit = 12; limit <= 44; limit += 4) {
+    test::Flags argv{"sh", "-c", "ulimit -n " + std::to_string(limit) + "; exec \"$@\" 2>&1", "sh"};
+    for (auto& word : command({"--variant", "async_callbacks", "--backend", "embedded"}))
+      argv.push_back(std::move(word));
+    const auto output = run_program(argv, 60s);
+    ASSERT_TRUE(output) << describe(output.error());
+    EXPECT_EQ(output->exit_status, harness::kEnvironmentFailed) << limit << ": " << output->text;
+  }
 }
 
 TEST_F(Servers, LeaveNothingBehindWhenTheRunIsKilled) {
