@@ -16,6 +16,7 @@ using lab::milliseconds;
 using lab::harness::Check;
 using lab::harness::CheckResult;
 using lab::harness::Outcome;
+using lab::harness::Verdict;
 using lab::harness::Window;
 using Answer = std::optional<CheckResult>;
 
@@ -220,14 +221,18 @@ Answer others_undisturbed(const Evidence& evidence) {
   const Sayings sayings(evidence);
   std::uint64_t examined = 0;
   Nanos worst{};
+  std::optional<CheckResult> open;  // about the first that cannot be told; another may be plain
   for (const auto& reader : evidence.readers) {
     if (reader.stalls) continue;
     for (const auto& connection : connections_of(reader)) {
       for (std::size_t i = connection.first; i < connection.last; ++i) {
         const auto& heard = reader.heard[i];
         if (heard.kind == Heard::Kind::lost && heard.silent &&
-            evidence.stall.contains(heard.at - evidence.silence))
-          return gave_up(evidence, reader, heard.at);
+            evidence.stall.contains(heard.at - evidence.silence)) {
+          const CheckResult result = gave_up(evidence, reader, heard.at);
+          if (result.verdict == Verdict::violated) return result;
+          if (!open) open = result;
+        }
         const Saying* said = heard.kind == Heard::Kind::message ? sayings.find(heard) : nullptr;
         if (!said || said->said < connection.joined || !evidence.stall.contains(said->said) ||
             disturbed(evidence, said->said, heard.at))
@@ -246,6 +251,7 @@ Answer others_undisturbed(const Evidence& evidence) {
       }
     }
   }
+  if (open) return open;
   if (examined == 0) return CheckResult::inconclusive("nothing was said while readers stalled");
   return CheckResult::holds(examined, "worst " + at(worst));
 }
@@ -285,10 +291,13 @@ Answer back_in_time(const Evidence& evidence) {
 Answer presence_converges(const Evidence& evidence) {
   for (const auto& presence : evidence.presence) {
     if (presence.there == presence.told) continue;
-    if (presence.asked < presence.may_take)
+    const Nanos after = presence.asked - evidence.quiet_since;
+    const Nanos bound = presence_bound(evidence, presence.asked);
+    if (after < bound)
       return CheckResult::inconclusive(
-          fmt::format("node {} was wrong about room {}, and was not asked again later than {}",
-                      presence.node, presence.room, at(presence.may_take)));
+          fmt::format("node {} was wrong about room {} {} after all was quiet, and was not asked "
+                      "again after {}",
+                      presence.node, presence.room, at(after), at(bound)));
     std::vector<std::string> ghosts, unseen;
     std::set_difference(presence.told.begin(), presence.told.end(), presence.there.begin(),
                         presence.there.end(), std::back_inserter(ghosts));
@@ -297,7 +306,7 @@ Answer presence_converges(const Evidence& evidence) {
     return CheckResult::violated(
         fmt::format("{} after all was quiet node {} says of room {}: {} who are gone{}, {} "
                     "missing who are there{}",
-                    at(presence.asked), presence.node, presence.room, ghosts.size(),
+                    at(after), presence.node, presence.room, ghosts.size(),
                     ghosts.empty() ? "" : " (" + ghosts.front() + ")", unseen.size(),
                     unseen.empty() ? "" : " (" + unseen.front() + ")"),
         evidence.presence.size());
@@ -354,7 +363,11 @@ Nanos return_bound(const Evidence& evidence, Nanos lost, Nanos joined) {
     away += std::max(Nanos{}, std::min(joined, fault.end) - std::max(lost, fault.begin));
   const auto tries = static_cast<std::int64_t>(evidence.nodes) + 1;
   return away + evidence.silence + tries * (evidence.join_limit + evidence.try_again) +
-         evidence.hiccup + waited_for_core(evidence, lost, joined);
+         late(evidence, lost, joined);
+}
+
+Nanos presence_bound(const Evidence& evidence, Nanos asked) {
+  return evidence.lease + late(evidence, evidence.quiet_since, asked);
 }
 
 Nanos waited_for_core(const Evidence& evidence, Nanos from, Nanos to) {

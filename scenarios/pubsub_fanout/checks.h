@@ -64,8 +64,7 @@ struct Presence {
   std::string node;
   std::uint32_t room = 0;
   std::vector<std::string> there, told;  // sorted
-  Nanos asked{};                         // how long all had been quiet then
-  Nanos may_take{};                      // a dead node's lease, and what the machine was late
+  Nanos asked{};
 };
 
 /// Times are counted from the run's zero.
@@ -78,6 +77,8 @@ struct Evidence {
   lab::harness::Window stall;                // the stalled readers did not read
   Nanos end = Nanos::max();                  // of the run
   bool quiet = false;                        // everything that is to be heard had the time to be
+  Nanos quiet_since{};                       // then all had been said and heard, or given up
+  Nanos lease{};                             // of a node's members, for as long as it says so
   std::size_t nodes = 1;
   std::size_t most_message_bytes = 0;
   Nanos silence{}, join_limit{}, try_again{};  // how the clients behave
@@ -101,6 +102,8 @@ Counts count(const Evidence& evidence);
 Nanos waited_for_core(const Evidence& evidence, Nanos from, Nanos to);
 /// The longest that a client may take to come back after its connection was lost.
 Nanos return_bound(const Evidence& evidence, Nanos lost, Nanos joined);
+/// How long after all was quiet a node that is asked then may be wrong about who is there.
+Nanos presence_bound(const Evidence& evidence, Nanos asked);
 /// What a node with so many connections may hold for them.
 std::uint64_t memory_bound(const Evidence& evidence, const NodeMemory& node);
 

@@ -342,14 +342,16 @@ class FaultRun {
 
   void ask_who_is_there() {
     phase("asking who is there");
-    const Nanos since = time();
+    evidence_.quiet_since = time();
+    evidence_.lease = LeasedPresence::kLease;
+    const Nanos latest = time() + kPatience;
     for (std::size_t node = 0; node < nodes_.count(); ++node) {
-      for (std::uint32_t room = 0; room < sizes_.rooms; ++room) ask(node, room, since);
+      for (std::uint32_t room = 0; room < sizes_.rooms; ++room) ask(node, room, latest);
     }
   }
 
-  /// Until it is right, or was asked after all that it may take.
-  void ask(std::size_t node, std::uint32_t room, Nanos since) {
+  /// Until it is right, or was asked after all that it may take. Not at once again: who asks without a pause makes the machine late.
+  void ask(std::size_t node, std::uint32_t room, Nanos latest) {
     Presence presence;
     presence.node = nodes_.name(node);
     presence.room = room;
@@ -361,20 +363,30 @@ class FaultRun {
     }
     if (!asker) return;
     std::sort(presence.there.begin(), presence.there.end());
-    do {
+    while (true) {
       bool answered = false;
       presence.told.clear();
-      presence.asked = time() - since;
+      presence.asked = time();
       asker->ask([&](auto told) {
         if (told) presence.told = std::move(*told);
         answered = true;
       });
       turn_until(1s, [&] { return answered; });
       asker->ask_no_more();
-      presence.may_take = LeasedPresence::kLease + hiccups_.worst(square_.zero, now());
-    } while (presence.told != presence.there && presence.asked < presence.may_take &&
-             !lab::stop_requested());
+      if (presence.told == presence.there || had_its_time(presence) || time() > latest ||
+          lab::stop_requested())
+        break;
+      turn_until(sizes_.try_again, [] { return false; });
+    }
     evidence_.presence.push_back(std::move(presence));
+  }
+
+  /// By what is known so far of how late the machine was.
+  bool had_its_time(const Presence& presence) {
+    core_waits_.look_now(time(), processes());
+    evidence_.hiccup = hiccups_.worst(square_.zero, now());
+    evidence_.core_waits = core_waits_.known();
+    return presence.asked - evidence_.quiet_since >= presence_bound(evidence_, presence.asked);
   }
 
   void part() {
@@ -464,8 +476,8 @@ class FaultRun {
   lab::Random random_;
   HiccupMeter hiccups_;
   CoreWaits core_waits_;
-  const int
-      redis_;  // its process, where the variant needs it; one that is started again is not followed
+  /// Its process, where the variant needs it; one that is started again is not followed.
+  const int redis_;
   lab::net::EventLoop loop_;
   lab::net::ClientCommons commons_{loop_};
   Nodes nodes_;

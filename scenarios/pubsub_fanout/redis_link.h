@@ -74,8 +74,9 @@ class RedisLink : lab::net::EventLoop::Watcher {
     bool refused = false;  // it was never sent; the answer waits for its turn
   };
   void answer_first(const lab::Result<Reply>& reply);
-  std::deque<Owed> answers_;                 // the first was sent
-  lab::Instant owed_since_{}, last_word_{};  // answers; of Redis
+  std::deque<Owed> answers_;   // the first was sent
+  lab::Instant owed_since_{};  // no answer was owed before
+  lab::Instant last_word_{};   // when Redis last said anything
   std::vector<char> buffer_;
   lab::net::EventLoop::TimerId retry_{}, limit_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

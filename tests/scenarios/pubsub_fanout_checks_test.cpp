@@ -259,6 +259,13 @@ TEST(PubsubFanoutChecks, WhoGivesUpASilentNodeWasDisturbed) {
   evidence.hiccup = 5ms;
   evidence.core_waits = {{0ms, 0ms}, {150ms, 10ms}, {550ms, 305ms}, {650ms, 306ms}};
   EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::inconclusive);
+  Reader waits = hears(kAll);  // told plainly, beside one who cannot be told
+  waits.heard[3].at = 1300ms;
+  evidence.readers.push_back(waits);
+  evidence.faults.clear();
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::violated);
+  EXPECT_THAT(judge("others-undisturbed", evidence)->witness, HasSubstr("only after 1180.0 ms"));
+  evidence.readers.pop_back();
   evidence.stall = {100ms, 190ms};
   evidence.hiccup = 100ms;
   EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::holds) << "the stall was over";
@@ -305,14 +312,21 @@ TEST(PubsubFanoutChecks, BackInTime) {
 TEST(PubsubFanoutChecks, PresenceConverges) {
   Evidence evidence = ten_sayings();
   EXPECT_EQ(verdict("presence-converges", evidence), Verdict::inconclusive);
-  evidence.presence = {{"n1", 0, {"ann", "bob"}, {"ann", "bob"}, 650ms, 600ms}};
+  evidence.quiet_since = 2s;
+  evidence.lease = 600ms;
+  evidence.presence = {{"n1", 0, {"ann", "bob"}, {"ann", "bob"}, 2605ms}};
   EXPECT_EQ(verdict("presence-converges", evidence), Verdict::holds);
   evidence.presence[0].told = {"ann", "bob", "cid"};
   EXPECT_THAT(judge("presence-converges", evidence)->witness, HasSubstr("1 who are gone (cid)"));
   evidence.presence[0].told = {"bob"};
   EXPECT_THAT(judge("presence-converges", evidence)->witness,
               HasSubstr("1 missing who are there (ann)"));
-  evidence.presence[0].asked = 599ms;  // a dead node's lease may have lasted until then
+  evidence.presence[0].asked = 2604ms;  // a dead node's lease and the machine's 5 ms may last
+  EXPECT_EQ(verdict("presence-converges", evidence), Verdict::inconclusive);
+  evidence.presence[0].asked = 2605ms;
+  EXPECT_EQ(verdict("presence-converges", evidence), Verdict::violated);
+  evidence.core_waits = {{1s, 100ms}, {2s, 200ms}, {3s, 201ms}};
+  EXPECT_EQ(presence_bound(evidence, 2605ms), 606ms) << "1 ms without a core since all was quiet";
   EXPECT_EQ(verdict("presence-converges", evidence), Verdict::inconclusive);
 }
 

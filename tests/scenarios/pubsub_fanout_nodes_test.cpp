@@ -227,7 +227,10 @@ TEST_F(NodesOnRedis, AnErrorOfRedisDeafensNobodyForGood) {
 TEST_F(NodesOnRedis, ARedisThatIsStoppedIsNotWaitedFor) {
   const auto streams = node("n1"), channels = node<RedisPubsub>("n2");
   const auto ann = client("ann", "lounge"), bob = client("bob", "lounge");
-  ASSERT_TRUE(joins(*streams, ann) && joins(*channels, bob));
+  int ups = 0;
+  RedisLink listener(
+      loop_, address_, [&ups] { ++ups; }, [](const auto&) {});
+  ASSERT_TRUE(joins(*streams, ann) && joins(*channels, bob) && until([&] { return ups == 1; }));
   must(server_->pause());
   streams->say(ann, "anyone?");
   streams->who(ann);
@@ -235,6 +238,7 @@ TEST_F(NodesOnRedis, ARedisThatIsStoppedIsNotWaitedFor) {
   channels->who(bob);
   EXPECT_TRUE(told(ann, "maybe") && told(bob, "maybe"));
   EXPECT_TRUE(told(ann, "who?") && told(bob, "who?")) << "what is not known is not nobody";
+  EXPECT_TRUE(until([&] { return !listener.up(); })) << "nobody owes it an answer, and still";
   must(server_->resume());
   // Once more, until both links of each are up again.
   EXPECT_TRUE(until([&] {
@@ -247,6 +251,27 @@ TEST_F(NodesOnRedis, ARedisThatIsStoppedIsNotWaitedFor) {
     };
     return hears(ann) && hears(bob);
   }));
+  EXPECT_TRUE(until([&] { return ups > 1; }));
+}
+
+TEST_F(NodesOnRedis, ALinkToARedisThatHasNothingToSayStaysUp) {
+  int ups = 0, commands_ups = 0;
+  std::unique_ptr<RedisLink> listener;
+  listener = std::make_unique<RedisLink>(
+      loop_, address_,
+      [&] {
+        ++ups;
+        listener->send({"SUBSCRIBE", "lounge"});
+      },
+      [](const auto&) {});
+  const RedisLink commands(loop_, address_, [&commands_ups] { ++commands_ups; });
+  ASSERT_TRUE(until([&] { return ups == 1 && commands_ups == 1; }));
+  bool over = false;
+  loop_.after(2 * RedisLink::kSilence, [&over] { over = true; });
+  EXPECT_TRUE(until([&] { return over; }));
+  EXPECT_TRUE(listener->up() && commands.up());
+  EXPECT_EQ(ups, 1);
+  EXPECT_EQ(commands_ups, 1);
 }
 
 TEST_F(NodesOnRedis, ForARedisThatIsStoppedOnlySoMuchIsKept) {
