@@ -18,8 +18,8 @@ namespace large_file_streaming {
 struct Transfer {
   std::uint64_t size = 0;
   bool gzip = false;
-  std::uint64_t same =
-      0;              // bytes, from the first on, that were the file's; uploads: that are in it
+  /// Bytes, from the first on, that were the file's; uploads: that are in it.
+  std::uint64_t same = 0;
   bool right = true;  // and there were no others
   bool coded_as_asked = true;
   Ending ending = Ending::complete;

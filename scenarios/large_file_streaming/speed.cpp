@@ -21,6 +21,7 @@
 #include "core/subprocess.h"
 #include "net/loopback.h"
 #include "probes.h"
+#include "servers/wire.h"
 
 namespace large_file_streaming {
 namespace {
@@ -214,13 +215,6 @@ std::optional<double> bare_rate(const Setting& setting, int round) {
   return mb_per_second(part.length, now() - begin);
 }
 
-/// A port that was free a moment ago.
-int free_port() {
-  const auto listener = lab::net::listen_on_loopback();
-  ::close(listener.socket);
-  return listener.port;
-}
-
 std::string nginx_configuration(const fs::path& folder, const fs::path& root, int port) {
   std::string paths;
   for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
@@ -236,18 +230,19 @@ std::string nginx_configuration(const fs::path& folder, const fs::path& root, in
 std::optional<double> nginx_rate(const Setting& setting, int round) {
   const fs::path folder = setting.root.parent_path() / "nginx";
   fs::create_directories(folder);
-  const int port = free_port();
-  make_file(folder / "nginx.conf", nginx_configuration(folder, setting.root, port));
+  const auto port = lab::servers::free_port();
+  if (!port) return std::nullopt;
+  make_file(folder / "nginx.conf", nginx_configuration(folder, setting.root, *port));
   lab::actors::Actor nginx(actor(setting, kNginxRole, folder.string()));
   std::optional<Client> client;
   for (const Instant end = now() + 5s; !client && now() < end && !nginx.wait(2ms);) {
     try {
-      client.emplace(port);
+      client.emplace(*port);
     } catch (const lab::Failure&) {  // not yet
     }
   }
   if (!client) return std::nullopt;
-  const auto rate = timed_download(port, part_wanted(setting.sizes, "/", round));
+  const auto rate = timed_download(*port, part_wanted(setting.sizes, "/", round));
   client.reset();
   nginx.terminate();
   nginx.wait(2s);

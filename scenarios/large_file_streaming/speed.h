@@ -5,7 +5,7 @@
 
 namespace large_file_streaming {
 
-/// Downloads: the small file and the one between again and again on one connection, then this round's part of the large one.
+/// Downloads: the small file again and again on one connection, the one between once, then this round's part of the large one.
 /// Uploads: one file.
 lab::harness::RoundReport run_timed_round(const Setting& setting, int round);
 
