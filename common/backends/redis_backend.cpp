@@ -279,11 +279,11 @@ std::unique_ptr<RedisBackend> private_redis(servers::Supervisor& supervisor, con
   const bool snapshots = plan.fault == "redis-old-dump";
   auto server = supervisor.redis({.append_only = append_only, .snapshots = snapshots});
   if (!server) throw Failure(server.error());
-  const char* const durability =
-      append_only ? "append-only file, fsync every second: survives kill -9, not power loss"
-      : snapshots ? "a snapshot when the load begins"
-      : durable   ? "none: no append-only file"
-                  : "none: a cache";
+  const char* const durability = append_only ? "append-only file, written before the answer, no "
+                                               "fsync: survives kill -9, not power loss"
+                                 : snapshots ? "a snapshot when the load begins"
+                                 : durable   ? "none: no append-only file"
+                                             : "none: a cache";
   return std::make_unique<PrivateRedis>(std::move(*server), plan, durability);
 }
 

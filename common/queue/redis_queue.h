@@ -2,8 +2,9 @@
 // The job queue in Redis: every operation is one Lua script, one round trip, and takes any number of jobs at once.
 // Nothing walks through all jobs. Needs Redis 6.2 or newer.
 //
-// How safe a job is, is how safe Redis is: without an append-only file it loses every job when it dies; with
-// `appendfsync everysec` it keeps them when the process is killed and may lose the last second when the machine is.
+// How safe a job is, is how safe Redis is: without an append-only file it loses every job when it dies; with one and
+// `appendfsync no` it keeps them when the process is killed, with `always` when the machine is, and with `everysec` it may lose what
+// it answered while the disk was slow.
 
 #include <string>
 

@@ -50,7 +50,10 @@ class Server {
 struct RedisServerOptions {
   bool tcp = false;          // also listen on 127.0.0.1; without a password, as Redis comes
   bool append_only = false;  // AOF with `appendfsync`
-  std::string appendfsync = "everysec";
+  /// "no" gives the kernel each command before it is answered, which outlives a killed process. "everysec" holds commands back
+  /// while an fsync is under way, for up to two seconds (flushAppendOnlyFile() in its aof.c), and a kill then takes
+  /// what was answered. "always" outlives the machine, too.
+  std::string appendfsync = "no";
   /// Loads dump.rdb at start when there is one; SAVE writes it (never by itself).
   bool snapshots = false;
 };

@@ -104,7 +104,7 @@ Scenario scenario() {
       {kNodeRestart,
        "a node is killed with -9 and is back at once, within the lease of who was there"},
       {kNodePause, "a node is stopped (SIGSTOP) for longer than clients wait, and goes on"},
-      {kRedisKill, "Redis is killed with -9 and restarts from its append-only file (everysec)"},
+      {kRedisKill, "Redis is killed with -9 and restarts from its append-only file"},
       {"none", "nothing happens: the baseline"},
   };
   for (const auto& check : checks()) scenario.checks.emplace_back(check.name, check.claim);
