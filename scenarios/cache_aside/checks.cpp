@@ -231,29 +231,28 @@ std::optional<CheckResult> available(const Evidence& evidence) {
   return quick_enough(evidence, in_outage, reads);
 }
 
-struct Expiry {
-  lab::Instant first, last;  // when its loads began
-  std::size_t loads = 0;
-};
+/// When the loads began that belong to one expiry, in order.
+using Expiry = std::vector<lab::Instant>;
 
-/// One node's loads of the hot product by expiry.
+/// One node's loads of the hot product.
 std::vector<Expiry> by_expiry(std::vector<StoreRead> loads, Nanos interval) {
   std::sort(loads.begin(), loads.end(),
             [](const auto& a, const auto& b) { return a.began < b.began; });
   std::vector<Expiry> expiries;
   for (const auto& load : loads) {
-    if (expiries.empty() || load.began - expiries.back().first > interval)
-      expiries.push_back({load.began, load.began});
-    expiries.back().last = load.began;
-    ++expiries.back().loads;
+    if (expiries.empty() || load.began - expiries.back().front() > interval)
+      expiries.emplace_back();
+    expiries.back().push_back(load.began);
   }
   return expiries;
 }
 
-bool stalled_during(const Evidence& evidence, const Expiry& expiry) {
+/// Whether each load after the first began in a stall. A stampede's begin at once.
+bool explained_by_stalls(const Evidence& evidence, const Expiry& expiry) {
   const lab::Instant zero = evidence.history.zero();
-  return std::ranges::any_of(evidence.probe_stalls, [&](const lab::harness::Window& stall) {
-    return zero + stall.begin <= expiry.last && zero + stall.end >= expiry.first;
+  return std::all_of(expiry.begin() + 1, expiry.end(), [&](const lab::Instant load) {
+    return std::any_of(evidence.probe_stalls.begin(), evidence.probe_stalls.end(),
+                       [&](const auto& stall) { return stall.contains(load - zero); });
   });
 }
 
@@ -264,10 +263,10 @@ std::optional<CheckResult> one_load_per_expiry(const Evidence& evidence) {
   for (const auto& loads : evidence.hot_loads) {
     for (const auto& expiry : by_expiry(loads, evidence.expiry_interval)) {
       ++expiries;
-      if (expiry.loads == 1) continue;
+      if (expiry.size() == 1) continue;
       // A stall of the machine can make a correct variant load again: this entry's expiry tells nothing then.
-      ++(stalled_during(evidence, expiry) ? excused : broken);
-      most = std::max(most, expiry.loads);
+      ++(explained_by_stalls(evidence, expiry) ? excused : broken);
+      most = std::max(most, expiry.size());
     }
   }
   if (expiries == 0) return CheckResult::inconclusive("the hot entry did not expire");
@@ -317,7 +316,7 @@ std::size_t most_loads_per_expiry(const Evidence& evidence) {
   if (!evidence.expires) return most;
   for (const auto& loads : evidence.hot_loads) {
     for (const auto& expiry : by_expiry(loads, evidence.expiry_interval))
-      most = std::max(most, expiry.loads);
+      most = std::max(most, expiry.size());
   }
   return most;
 }

@@ -87,8 +87,8 @@ class FaultRun {
     keep_stalls(probe);
   }
 
-  /// Whatever it was that stood still, the machine, Redis or the database: a read waited for it. Who excuses itself by slow reads
-  /// does not pass, it only can't be told.
+  /// Whatever it was that stood still, the machine, Redis or the database: from some moment on, a read had waited too long for
+  /// it. A stampede makes reads slow as well, but its loads begin before that moment.
   void keep_stalls(const History& probe) {
     // Variants wait for as long as these for the cache, or for who loads; half of it brings them close.
     const Nanos patience =
@@ -96,7 +96,8 @@ class FaultRun {
     probe.for_each([&](const Operation& read) {
       if (read.duration() < patience) return;
       // A breaker that opened meanwhile sends all reads to the database.
-      evidence_.probe_stalls.push_back({read.invoked, read.returned + CircuitBreaker::kCoolDown});
+      evidence_.probe_stalls.push_back(
+          {read.invoked + patience, read.returned + CircuitBreaker::kCoolDown});
     });
   }
 

@@ -168,10 +168,14 @@ class Play {
   void behind_a_blocked_task() {
     dog_.now_doing("fill the queue while all workers are held");
     const auto door = std::make_shared<std::latch>(1);
+    const auto held =
+        std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(orders_.size.workers));
     for (std::size_t i = 0; i < orders_.size.workers; ++i)
-      log_.submit(*pool_, [this, door] {
+      log_.submit(*pool_, [this, door, held] {
+        held->count_down();
         if (may_hold_) door->wait();
       });
+    held->wait();
     const std::size_t others = orders_.size.queue_limit - orders_.size.workers - 1;
     const auto all_others = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(others));
     log_.submit(*pool_, [this, all_others] {
