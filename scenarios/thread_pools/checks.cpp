@@ -314,7 +314,9 @@ Answer not_frozen(const Evidence& evidence) {
         fmt::format("{} requests are too few for a 99th percentile", count), count);
   const Nanos p99 =
       percentile_99(*script, [](const Bystander& each) { return each.latency - each.no_core; });
-  if (p99 <= script->one_hash + script->hiccup) return CheckResult::holds(count);
+  // Requests queue up while the machine stands still, and a second stall may come before they are done: the meter shows the
+  // longer one.
+  if (p99 <= script->one_hash + 2 * script->hiccup) return CheckResult::holds(count);
   return CheckResult::violated(
       fmt::format(
           "99 of 100 other requests waited up to {:.1f} ms, not counting the time without "
