@@ -9,6 +9,8 @@ namespace fs = std::filesystem;
 namespace lab::servers {
 namespace {
 
+constexpr std::uint64_t kAppendOnlySpace = 100'000'000;
+
 constexpr const char* kRedisSocket = "redis.sock";
 constexpr const char* kDump = "dump.rdb";
 
@@ -91,6 +93,10 @@ Result<std::unique_ptr<RedisServer>> make_redis(std::shared_ptr<Supervisor::Chan
   }
   auto folder = channel->make_folder(this_user());
   if (!folder) return folder.error();
+  // Without room for its append-only file it refuses every write, and whoever needs it looks broken.
+  if (options.append_only) {
+    if (auto room = need_space(*folder, kAppendOnlySpace); !room) return room.error();
+  }
   auto server =
       std::make_unique<PrivateRedis>(channel, installed, *folder, std::move(options), port);
   if (auto fits = check_socket_path(server->socket()); !fits) return fits.error();
