@@ -358,25 +358,6 @@ Answer retries_spread(const Evidence& evidence) {
       kEnoughRetries);
 }
 
-/// What nine in ten jobs waited at most, from when they might run to when they were first claimed.
-Nanos wait_of_new_jobs(const Evidence& evidence) {
-  std::map<std::int64_t, const Enqueuing*> unclaimed;
-  for (const auto& enqueued : evidence.jobs) {
-    if (enqueued.job.trait != Trait::slow) unclaimed[enqueued.job.number] = &enqueued;
-  }
-  std::vector<Nanos> waits;
-  for (const auto& op : evidence.operations) {
-    if (op.kind != kClaim) continue;
-    const auto job = unclaimed.extract(op.key);
-    if (job.empty()) continue;
-    waits.push_back(op.returned - job.mapped()->returned - job.mapped()->job.delay);
-  }
-  if (waits.empty()) return {};
-  const auto most = waits.begin() + static_cast<std::ptrdiff_t>(waits.size() * 9 / 10);
-  std::nth_element(waits.begin(), most, waits.end());
-  return *most;
-}
-
 Answer redelivered_in_time(const Evidence& evidence) {
   if (!evidence.keeps) return std::nullopt;
   const auto all = redeliveries(evidence);
@@ -401,13 +382,6 @@ Answer redelivered_in_time(const Evidence& evidence) {
                    [&](const auto& a, const auto& b) { return took(a) < took(b); });
   const Nanos usual = median_redelivery_bound(evidence);
   if (took(*middle) <= usual) return CheckResult::holds(all.size());
-  // Where new jobs wait, too, the workers don't keep up, and what came back stands in the same line.
-  if (const Nanos new_job = wait_of_new_jobs(evidence); new_job > evidence.idle + evidence.hiccup)
-    return CheckResult::inconclusive(
-        fmt::format("half of the {} jobs whose worker had died were claimed again after {} or "
-                    "later, but one in ten new jobs waited for {}, too",
-                    all.size(), at(took(*middle)), at(new_job)),
-        all.size());
   return CheckResult::violated(fmt::format("half of the {} jobs whose worker had died were claimed "
                                            "again after {} or later; the bound "
                                            "is {}; job {}: {}",

@@ -314,9 +314,7 @@ Answer not_frozen(const Evidence& evidence) {
         fmt::format("{} requests are too few for a 99th percentile", count), count);
   const Nanos p99 =
       percentile_99(*script, [](const Bystander& each) { return each.latency - each.no_core; });
-  // Requests queue up while the machine stands still, and a second stall may come before they are done: the meter shows the
-  // longer one.
-  if (p99 <= script->one_hash + 2 * script->hiccup) return CheckResult::holds(count);
+  if (p99 <= script->one_hash + script->hiccup) return CheckResult::holds(count);
   return CheckResult::violated(
       fmt::format(
           "99 of 100 other requests waited up to {:.1f} ms, not counting the time without "

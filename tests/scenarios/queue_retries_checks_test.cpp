@@ -326,34 +326,24 @@ TEST(Redelivery, TakesAnotherLeaseWhenAnotherDiedMeanwhile) {
   expect_violated(with_death_at(60ms, 294ms), "redelivered-in-time", "274.0 ms after worker 2");
 }
 
-/// Worker 2 dies three times with a job; each is claimed again after so long. Of twenty other jobs each had waited for so
-/// long, and one for longer.
-Told orphans(std::vector<Nanos> after, Nanos waited = {}) {
+/// Worker 2 dies three times with a job; each is claimed again after so long.
+Told orphans(std::vector<Nanos> after) {
   Told run;
   for (std::size_t i = 0; i < after.size(); ++i) {
     const auto job = static_cast<std::int64_t>(i + 1);
     const Nanos begin = 1s * job;
     run.job(job).claim(2, begin, job, 1).claim(3, begin + 10ms + after[i], job, 2);
-    run.evidence().jobs.back().returned = begin;
+    run.evidence().jobs.back().returned = begin - 500ms;  // others had waited for long
     run.evidence().deaths.push_back({2, begin + 10ms, begin + 10ms});
-  }
-  for (std::int64_t job = 50; job <= 70; ++job) {
-    run.job(job).claim(3, 20s, job, 1);
-    run.evidence().jobs.back().returned = 20s - (job == 70 ? 500ms : waited);
   }
   return run;
 }
 
-/// However long the run's own turns and longest wait were.
+/// However long the run's own turns and waits were: a queue that is slow for all is not excused by it.
 TEST(Redelivery, TheUsualOneIsBoundedByLeaseAndSweepAlone) {
   expect_holds(orphans({100ms, 130ms, 400ms}), "redelivered-in-time");
   expect_violated(orphans({100ms, 131ms, 400ms}), "redelivered-in-time",
                   "half of the 3 jobs whose worker had died were claimed again after 131.0 ms");
-}
-
-TEST(Redelivery, TellsNothingWhereNewJobsWaitToo) {
-  expect_holds(orphans({100ms, 130ms, 400ms}, 300ms), "redelivered-in-time");
-  expect_unknown(orphans({100ms, 131ms, 400ms}, 300ms), "redelivered-in-time");
 }
 
 TEST(TakenOver, CountsWhatASleeperHeld) {
