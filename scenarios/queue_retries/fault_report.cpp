@@ -17,7 +17,7 @@ std::vector<Guard> guards(const Setting& setting, const Seen& seen) {
   const auto claims = std::count_if(evidence.operations.begin(), evidence.operations.end(),
                                     [](const auto& op) { return op.kind == kClaim; });
   std::vector<Guard> guards{{"enough jobs were claimed",
-                             static_cast<std::size_t>(claims) >= setting.sizes.jobs / 2,
+                             static_cast<std::size_t>(claims) >= setting.sizes.jobs.load / 2,
                              fmt::format("{} claims of {} jobs", claims, evidence.jobs.size())}};
   if (setting.plan.fault == kWorkerKill) {
     for (const auto& point : seen.points) {

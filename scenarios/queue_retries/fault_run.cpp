@@ -83,9 +83,11 @@ class FaultRun {
     const Nanos load_took = now() - zero_;
     if (pauses.joinable()) pauses.join();
     note_faults(faults.finish());
-    wait_until_drained();
-    enqueue_at_once(plan_.herd);
     evidence_.drained = wait_until_drained();
+    if (!plan_.herd.empty()) {
+      enqueue_at_once(plan_.herd);
+      evidence_.drained = wait_until_drained();
+    }
     for (const auto& jobs : plan_.slow) {
       if (!disturbed(jobs, hiccups) || !evidence_.keeps) break;
     }
@@ -152,7 +154,7 @@ class FaultRun {
   /// that the last ones planned do not wait for jobs when the load is over.
   std::uint64_t most_passings() const {
     const std::size_t jobs_of_a_life =
-        setting_.sizes.jobs / std::max<std::size_t>(1, setting_.sizes.kills);
+        setting_.sizes.jobs.load / std::max<std::size_t>(1, setting_.sizes.kills);
     return std::clamp<std::uint64_t>(jobs_of_a_life / 3, 1, kMostPassings);
   }
 
@@ -360,7 +362,8 @@ class FaultRun {
   Nanos longest_absence() const {
     if (!in_broker()) return {};
     const Nanos delay = std::max(setting_.sizes.retry_cap, longest_delay());
-    return delay + lab::queue::RabbitQueue::step(delay) + kHandedOn + slow_takes() + 2 * lease();
+    const Nanos takes = plan_.slow.empty() ? setting_.sizes.takes : slow_takes();
+    return delay + lab::queue::RabbitQueue::step(delay) + kHandedOn + takes + 2 * lease();
   }
 
   std::uint64_t written() const {
@@ -467,12 +470,13 @@ Sizes choose_sizes(const RunPlan& plan) {
   sizes.sweep_every = 30ms;
   sizes.retry_base = 160ms;  // some times what a busy worker is late
   sizes.retry_cap = 320ms;
-  sizes.jobs = static_cast<std::size_t>(plan.flags.jobs.value_or(quick ? 250 : 1000));
+  sizes.jobs.load = static_cast<std::size_t>(plan.flags.jobs.value_or(quick ? 250 : 1000));
   sizes.kills = static_cast<std::size_t>(plan.flags.kills.value_or(quick ? 25 : 60));
   sizes.pauses = quick ? 5 : 12;
   sizes.takes = 2ms;
   // Slow enough that the workers always have a job in hand, and others wait; or that most have, and none waits for long.
-  const Nanos takes_all = plan.timing.load() * kWorkers / static_cast<std::int64_t>(sizes.jobs);
+  const Nanos takes_all =
+      plan.timing.load() * kWorkers / static_cast<std::int64_t>(sizes.jobs.load);
   if (plan.fault == kBrokerKillVolatile) sizes.takes = takes_all;
   if (plan.fault == kWorkerPause) sizes.takes = takes_all / 2;
   sizes.patience = 20s + plan.timing.load();

@@ -14,7 +14,7 @@ inline constexpr const char* kBrokerKillVolatile = "broker-kill-volatile";
 
 /// How much happens in a fault run.
 struct Sizes {
-  std::size_t jobs = 600;
+  Amounts jobs{.load = 600};
   std::size_t kills = 40;
   std::size_t pauses = 8;
   Nanos lease{}, sweep_every{};

@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::array kTraits{Trait::ordinary, Trait::hopeless, Trait::poison,
                              Trait::slow,     Trait::delayed,  Trait::herd};
-constexpr int kSlow = 3;
 constexpr int kSlowParts = 3;
-constexpr int kHerd = 48;
 
 std::string_view next_field(std::string_view& rest) {
   const auto end = rest.find('|');
@@ -80,7 +78,7 @@ bool provider_refuses(const Job& job, int attempt, std::uint64_t seed) {
   return lab::mix64(of_job + static_cast<std::uint64_t>(attempt)) % kProviderFailsOneIn == 0;
 }
 
-Plan plan_jobs(std::size_t jobs, Nanos longest_delay, std::uint64_t seed) {
+Plan plan_jobs(const Amounts& amounts, Nanos longest_delay, std::uint64_t seed) {
   lab::Random random = lab::Random(seed).stream(1);
   Plan plan;
   std::int64_t number = 0;
@@ -88,8 +86,8 @@ Plan plan_jobs(std::size_t jobs, Nanos longest_delay, std::uint64_t seed) {
     ++number;
     return Job{number, number % 2 == 0 ? Errand::capture : Errand::email, trait, {}};
   };
-  plan.load.push_back(next(Trait::poison));
-  while (plan.load.size() < jobs) {
+  while (plan.load.size() < amounts.poison) plan.load.push_back(next(Trait::poison));
+  while (plan.load.size() < amounts.load) {
     const auto dice = random.below(100);
     Job job = next(dice < 1 ? Trait::hopeless : dice < 6 ? Trait::delayed : Trait::ordinary);
     if (job.trait == Trait::delayed)
@@ -97,10 +95,10 @@ Plan plan_jobs(std::size_t jobs, Nanos longest_delay, std::uint64_t seed) {
           static_cast<std::int64_t>(random.unit() * static_cast<double>(longest_delay.count())));
     plan.load.push_back(job);
   }
-  for (int i = 0; i < kHerd; ++i) plan.herd.push_back(next(Trait::herd));
-  for (int part = 0; part < kSlowParts; ++part) {
+  while (plan.herd.size() < amounts.herd) plan.herd.push_back(next(Trait::herd));
+  for (int part = 0; amounts.slow > 0 && part < kSlowParts; ++part) {
     auto& slow = plan.slow.emplace_back();
-    for (int i = 0; i < kSlow; ++i) slow.push_back(next(Trait::slow));
+    while (slow.size() < amounts.slow) slow.push_back(next(Trait::slow));
   }
   return plan;
 }

@@ -63,7 +63,14 @@ struct Plan {
   std::vector<std::vector<Job>> slow;  // others of the same, should the machine stand still for one
 };
 
-/// `jobs`: how many in the load.
-Plan plan_jobs(std::size_t jobs, Nanos longest_delay, std::uint64_t seed);
+/// How many jobs a plan has.
+struct Amounts {
+  std::size_t load = 0;
+  std::size_t poison = 1;  // of the load, at its head
+  std::size_t herd = 48;
+  std::size_t slow = 3;  // each time; none: no times
+};
+
+Plan plan_jobs(const Amounts& amounts, Nanos longest_delay, std::uint64_t seed);
 
 }  // namespace queue_retries

@@ -33,8 +33,7 @@ bool wants_broker(const RunPlan& plan, const std::vector<Recipe>& recipes) {
 
 class World : public Session {
  public:
-  World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes,
-        const std::function<void(Sizes&)>& adjust)
+  World(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes, Adjust adjust)
       : backends_(lab::backends::open(plan, events,
                                       {.redis = true,
                                        .durable_redis = true,
@@ -44,13 +43,13 @@ class World : public Session {
         plan_(plan),
         recipes_(std::move(recipes)),
         sizes_(choose_sizes(plan_)),
+        adjust_(std::move(adjust)),
         sql_(backends_.sql->connect({.connections = 2})) {
     if (plan.backend == Backend::embedded && plan.fault.starts_with("broker")) {
       throw lab::Failure(lab::Error{lab::ErrorCode::invalid, lab::Happened::no,
                                     plan.fault + " needs a broker that is a process of its own; "
                                                  "choose --backend real"});
     }
-    if (adjust) adjust(sizes_);
     must(SqlProvider::create_table(*sql_));
     must(create_list_table(*sql_));
     must(lab::queue::SqlJobQueue::create_tables(*sql_));
@@ -69,7 +68,7 @@ class World : public Session {
         "lease "
         "{:.0f} ms, sweep every {:.0f} ms, {} attempts; speed: {} jobs in flight, 4 threads, a "
         "provider that answers at once",
-        sizes_.jobs, lab::seconds(plan_.timing.load()), kWorkers, kProviderFailsOneIn,
+        sizes_.jobs.load, lab::seconds(plan_.timing.load()), kWorkers, kProviderFailsOneIn,
         lab::milliseconds(sizes_.lease), lab::milliseconds(sizes_.sweep_every), kMaxAttempts,
         kInFlight);
   }
@@ -101,13 +100,17 @@ class World : public Session {
     throw lab::Failure("no recipe for variant " + variant.name);
   }
 
-  Setting setting_of(const Recipe& recipe) { return {plan_, backends_, recipe, sizes_}; }
-  Setting setting(const Variant& variant) { return setting_of(recipe_of(variant)); }
+  Setting setting(const Variant& variant) {
+    Setting setting{plan_, backends_, recipe_of(variant), sizes_};
+    if (adjust_) adjust_(variant.name, setting.sizes);
+    return setting;
+  }
 
   lab::backends::Backends backends_;
   RunPlan plan_;
   std::vector<Recipe> recipes_;
   Sizes sizes_;
+  Adjust adjust_;
   std::unique_ptr<lab::infra::Sql> sql_;
 };
 
@@ -126,8 +129,8 @@ Timing timing(const Flags& flags) {
 }
 
 std::unique_ptr<Session> open_world(RunPlan& plan, EventStream& events, std::vector<Recipe> recipes,
-                                    const std::function<void(Sizes&)>& adjust) {
-  return std::make_unique<World>(plan, events, std::move(recipes), adjust);
+                                    Adjust adjust) {
+  return std::make_unique<World>(plan, events, std::move(recipes), std::move(adjust));
 }
 
 }  // namespace queue_retries

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "fault_run.h"
@@ -14,10 +15,11 @@ namespace queue_retries {
 
 lab::harness::Timing timing(const lab::harness::Flags& flags);
 
-/// `adjust` changes what choose_sizes() says.
+/// Changes what choose_sizes() says, for a variant.
+using Adjust = std::function<void(const std::string& variant, Sizes&)>;
+
 std::unique_ptr<lab::harness::Session> open_world(lab::harness::RunPlan& plan,
                                                   lab::harness::EventStream& events,
-                                                  std::vector<Recipe> recipes,
-                                                  const std::function<void(Sizes&)>& adjust = {});
+                                                  std::vector<Recipe> recipes, Adjust adjust = {});
 
 }  // namespace queue_retries

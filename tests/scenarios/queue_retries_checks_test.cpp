@@ -499,7 +499,7 @@ TEST(Jobs, OneCallInFiveIsRefused) {
 }
 
 TEST(Jobs, ThePlanIsTheSeeds) {
-  const auto plan = [](std::uint64_t seed) { return plan_jobs(500, 300ms, seed); };
+  const auto plan = [](std::uint64_t seed) { return plan_jobs({.load = 500}, 300ms, seed); };
   ASSERT_EQ(plan(1).load.size(), 500u);
   EXPECT_EQ(plan(1).load[77].delay, plan(1).load[77].delay);
   EXPECT_EQ(plan(1).load.front().trait, Trait::poison);
