@@ -60,7 +60,6 @@ std::string to_json(const ScriptEvidence& evidence) {
               {"shutdown_began_ns", evidence.shutdown_began},
               {"shutdown_ended_ns", evidence.shutdown_ended},
               {"one_hash_ns", evidence.one_hash.count()},
-              {"hiccup_ns", evidence.hiccup.count()},
               {"futures_kept", evidence.futures_kept},
               {"futures_wrong", evidence.futures_wrong},
               {"death", evidence.death},
@@ -83,7 +82,6 @@ ScriptEvidence evidence_from_json(const std::string& text) {
   evidence.shutdown_began = from.at("shutdown_began_ns");
   evidence.shutdown_ended = from.at("shutdown_ended_ns");
   evidence.one_hash = Nanos(from.at("one_hash_ns").get<std::int64_t>());
-  evidence.hiccup = Nanos(from.at("hiccup_ns").get<std::int64_t>());
   evidence.futures_kept = from.at("futures_kept");
   evidence.futures_wrong = from.at("futures_wrong");
   evidence.death = from.at("death");

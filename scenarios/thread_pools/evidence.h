@@ -27,7 +27,7 @@ struct TaskTrace {
 };
 
 /// One of the API's other requests: when it was due, how long after that it was answered, and for how much of that time at most its
-/// thread was ready to go on and had no core, by the kernel's count.
+/// thread had no core (core_wait.h).
 struct Bystander {
   std::int64_t planned = 0, latency = 0, no_core = 0;
 };
@@ -50,8 +50,7 @@ struct ScriptEvidence {
   std::optional<Shutdown> how;
   std::int64_t shutdown_began = kNever, shutdown_ended = kNever;
   std::vector<Bystander> bystanders;
-  Nanos one_hash{};                 // measured in that process, before
-  Nanos hiccup{};                   // by how much its threads were woken late at worst
+  Nanos one_hash{};                 // computed in that process, before
   std::optional<bool> nested_done;  // whether the waiting task got its answer
   std::size_t futures_kept = 0,
               futures_wrong = 0;  // what threw reached its future; or something else came

@@ -22,16 +22,19 @@ struct HashCost {
 /// HMAC-SHA-256 (RFC 8018, libcrypto). Throws lab::Failure when the library refuses the cost. Thread-safe.
 std::string hash_password(std::string_view password, std::uint64_t salt, const HashCost& cost);
 
-/// PBKDF2 with as many iterations as take about this long on this thread, now.
+/// How long the calling thread has computed since its beginning, by its CPU clock. A system call.
+lab::Nanos computed_by_this_thread();
+
+/// PBKDF2 with as many iterations as make this thread compute for about this long, now.
 HashCost pbkdf2_taking(lab::Nanos about);
 
-/// How long one such hash takes on this thread, now: the shortest of a few.
+/// How long this thread computes one such hash, now: the shortest of a few. The time without a core is not in it.
 lab::Nanos time_one(const HashCost& cost);
 
 /// Computes for about as many steps; a millionth of a second is some hundred. Not optimised away.
 void compute(std::uint64_t steps);
 
-/// How many steps take that long on this thread, now.
+/// How many steps make this thread compute for that long, now.
 std::uint64_t steps_taking(lab::Nanos about);
 
 }  // namespace thread_pools

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "harness/load.h"
-
 namespace thread_pools {
 namespace {
 
@@ -16,14 +14,6 @@ constexpr Nanos kQuiet = 10ms;    // before and after the logins
 
 }  // namespace
 
-Nanos CoreWait::since(Nanos from, Nanos now) {
-  const Nanos waited = lab::harness::waited_for_core();
-  known_.emplace_back(now, waited);
-  const auto after = std::upper_bound(known_.begin(), known_.end(), from,
-                                      [](Nanos at, const auto& each) { return at < each.first; });
-  return waited - std::prev(after)->second;
-}
-
 LoginLoop::LoginLoop(const Orders& orders, Pool& pool, TaskLog& log, Watchdog& dog,
                      std::function<void()> close)
     : orders_(orders),
@@ -31,7 +21,8 @@ LoginLoop::LoginLoop(const Orders& orders, Pool& pool, TaskLog& log, Watchdog& d
       log_(log),
       dog_(dog),
       close_(std::move(close)),
-      one_hash_(time_one(orders.login)) {}
+      one_hash_(time_one(orders.login)),
+      core_wait_(log.since_zero(), CoreWait::of_this_thread()) {}
 
 void LoginLoop::run() {
   begin_ = log_.since_zero();
@@ -40,8 +31,7 @@ void LoginLoop::run() {
   std::jthread closer;  // a shutdown takes its time, which the loop must not wait for
   Nanos end = Nanos::max();
   for (Nanos next = begin_; next < end || bystanders_.size() < kFewestPings; next += kPingEvery) {
-    const Nanos wait = next - log_.since_zero();
-    if (wait > 0ns) std::this_thread::sleep_for(wait);
+    sleep_until(next);
     answer(next);
     if (log_.unfinished() == 0) dog_.alive();  // else its tasks must move
     if (accepted_ < last) {
@@ -54,10 +44,19 @@ void LoginLoop::run() {
   }
 }
 
+/// When it returns, the books of what the loop lost are up to date.
+void LoginLoop::sleep_until(Nanos next) {
+  const Nanos now = log_.since_zero();
+  core_wait_.ran(now, CoreWait::of_this_thread());
+  if (now >= next) return;
+  std::this_thread::sleep_for(next - now);
+  core_wait_.slept(next, log_.since_zero(), CoreWait::of_this_thread());
+}
+
 void LoginLoop::answer(Nanos planned) {
   const Nanos at = log_.since_zero();
   bystanders_.push_back(
-      {planned.count(), (at - planned).count(), core_wait_.since(planned, at).count()});
+      {planned.count(), (at - planned).count(), core_wait_.since(planned).count()});
 }
 
 /// A storm comes at once; without a fault, logins come as half of the cores could do them.

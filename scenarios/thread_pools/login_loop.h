@@ -4,22 +4,13 @@
 
 #include <vector>
 
+#include "core_wait.h"
 #include "evidence.h"
 #include "task_log.h"
 #include "watchdog.h"
 #include "workload.h"
 
 namespace thread_pools {
-
-/// How long the calling thread has been ready to run without a core (harness/load.h). Times are as the caller counts them.
-class CoreWait {
- public:
-  /// Within [from, now], at most: it is known only for the times at which this was asked. Zero where the kernel does not tell.
-  Nanos since(Nanos from, Nanos now);
-
- private:
-  std::vector<std::pair<Nanos, Nanos>> known_{{Nanos{0}, Nanos{0}}};  // when, how long in all
-};
 
 /// On the thread that made it. run() once.
 class LoginLoop {
@@ -36,6 +27,7 @@ class LoginLoop {
   Nanos one_hash() const { return one_hash_; }
 
  private:
+  void sleep_until(Nanos next);
   void offer();
   void answer(Nanos planned);
   void log_in(std::size_t number);

@@ -58,7 +58,6 @@ class Play {
     dog_.now_doing("what runs after shutdown");
     if (!log_.wait_until_settled(kAfterlife)) dog_.alive();
     evidence_.tasks = log_.traces();
-    evidence_.hiccup = dog_.hiccup();
     return std::move(evidence_);
   }
 
@@ -69,7 +68,6 @@ class Play {
     evidence.script = orders_.script;
     evidence.size = orders_.size;
     evidence.tasks = log_.traces();
-    evidence.hiccup = dog_.hiccup();
     evidence.stuck = stuck;
     if (orders_.script == kNested) evidence.nested_done = false;
     return evidence;

@@ -9,8 +9,8 @@ using lab::Instant;
 using namespace std::chrono_literals;
 
 constexpr int kLooks = 10;  // within the patience
-constexpr int kForACore =
-    10;  // patiences: a thread that is ready for longer lacks no core, it spins
+// Patiences: a thread that is ready for longer lacks no core, it spins.
+constexpr int kForACore = 10;
 constexpr Nanos kForABell = 100ms;  // a worker that heard it has begun by then
 
 }  // namespace

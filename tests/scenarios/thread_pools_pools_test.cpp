@@ -14,9 +14,12 @@
 
 #include "checks.h"
 #include "core/result.h"
+#include "core_wait.h"
 #include "desk.h"
 #include "hashing.h"
 #include "scripts.h"
+#include "variants/inline_call.h"
+#include "variants/mutex_queue_pool.h"
 
 namespace thread_pools {
 namespace {
@@ -199,6 +202,79 @@ TEST(NoLostWakeUp, WhatStandsBehindABlockedTaskIsSeenToWait) {
     ::_exit(0);
   };
   EXPECT_EXIT(play_and_judge(), testing::ExitedWithCode(7), "behind-a-blocked-task.*1 tasks run");
+}
+
+template <class Kind>
+lab::harness::CheckResult storm_through(const char* variant) {
+  const Recipe recipe{.variant = variant,
+                      .make = [](PoolSize size) { return std::make_unique<Kind>(size); }};
+  Orders orders{.variant = variant, .script = kLogins, .fault = kBurst};
+  orders.size = {.workers = 2, .queue_limit = 16};
+  orders.logins = 40;
+  orders.patience = 20s;
+  const Evidence evidence{.variant = variant,
+                          .fault = kBurst,
+                          .scripts = {play(orders, recipe, [](const ScriptEvidence& hung) {
+                            std::fprintf(stderr, "hung: %s\n", hung.stuck->waits.c_str());
+                            std::abort();
+                          })}};
+  for (const auto& check : checks()) {
+    if (check.name == kNotFrozen)
+      return check.judge(evidence).value_or(lab::harness::CheckResult{});
+  }
+  throw std::logic_error("no such check");
+}
+
+/// Makes its own excuse: now and then three hashes on the loop's thread, and every core busy meanwhile, so that whoever is to be
+/// woken is woken late, and a hash that is timed takes longer.
+class HoggingPool : public InlineCall {
+ public:
+  explicit HoggingPool(PoolSize size) : InlineCall(size) {
+    for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i)
+      hogs_.emplace_back([](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+        }
+      });
+  }
+  Submitted submit(Task&& task) override {
+    if (asked_++ % 100 >= 3) return Submitted::rejected;
+    return InlineCall::submit(std::move(task));
+  }
+
+ private:
+  std::size_t asked_ = 0;
+  std::vector<std::jthread> hogs_;  // last
+};
+
+/// Lets whoever comes to a full queue wait until there is room.
+class WaitingRoom : public MutexQueuePool {
+ public:
+  using MutexQueuePool::MutexQueuePool;
+  Submitted submit(Task&& task) override {
+    while (MutexQueuePool::submit(std::move(task)) == Submitted::rejected)
+      std::this_thread::sleep_for(1ms);
+    return Submitted::accepted;
+  }
+};
+
+TEST(NotFrozen, BusyCoresDoNotExcuseALoopThatHashes) {
+  const auto result = storm_through<HoggingPool>("hogging_pool");
+  EXPECT_EQ(result.verdict, Verdict::violated) << result.witness;
+}
+
+TEST(NotFrozen, ALoopThatIsMadeToWaitIsFrozenToo) {
+  const auto result = storm_through<WaitingRoom>("waiting_room");
+  EXPECT_EQ(result.verdict, Verdict::violated) << result.witness;
+}
+
+TEST(CoreWaitTest, TheKernelTellsComputingFromWaiting) {
+  const CoreWait::Counts before = CoreWait::of_this_thread();
+  CoreWait::Counts after = before;
+  while (after.computed - before.computed < 5ms) after = CoreWait::of_this_thread();
+  std::this_thread::sleep_for(20ms);
+  const CoreWait::Counts slept = CoreWait::of_this_thread();
+  EXPECT_GT(slept.waits, after.waits);
+  EXPECT_LT(slept.computed - after.computed, 20ms);
 }
 
 TEST(TaskTest, ThrowsToItsOwner) {
