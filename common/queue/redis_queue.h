@@ -88,7 +88,8 @@ class RedisJobQueue : public ScriptedQueue {
 
 /// On Redis Streams and a consumer group. A stream knows how long an entry has been pending, not until when it was
 /// leased, and has no front. So: one lease for all jobs, given here (a claim or a renewal with another one is
-/// `invalid`); what is given back or redelivered goes behind what waits; a sweep looks through all pending entries.
+/// `invalid`); what is given back goes behind what waits (what is redelivered does not: it stays pending, and is claimed
+/// before anything new); a sweep looks through all pending entries. No worker may be called ":".
 class StreamsQueue : public ScriptedQueue {
  public:
   StreamsQueue(infra::Redis& redis, infra::Redis& waiting, Nanos lease,

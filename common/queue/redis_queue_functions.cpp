@@ -104,7 +104,8 @@ local function active(priority)
 end
 )";
 
-// An entry is waiting until the group reads it, then pending until it is acknowledged. Of claims a stream knows nothing.
+// An entry is waiting until the group reads it, then pending until it is acknowledged. Of claims a stream knows nothing. What a
+// worker lost is pending with a consumer that is nobody's, and goes from there to the next worker, before what is new.
 const char* const kStreams = R"(
 local function prepare() end
 local function stream(priority) return P .. 'stream:' .. priority end
@@ -119,14 +120,25 @@ local function push(priority, ids)
   end
   wake()
 end
-local function push_front(priority, id) push(priority, {id}) end
+local NOBODY = ':'
+local function push_front(priority, id)
+  local s, entry = place(id)
+  if not entry then return push(priority, {id}) end -- given back
+  call('XCLAIM', s, 'workers', NOBODY, 0, entry, 'JUSTID')
+  wake()
+end
 local function pop(priority, most, worker)
-  local s = stream(priority)
-  if call('EXISTS', s) == 0 then return {} end
-  local read = call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', most, 'STREAMS', s, '>')
-  local ids = {}
-  if read then
-    for _, entry in ipairs(read[1][2]) do ids[#ids + 1] = entry[2][2] end
+  local s, ids = stream(priority), {}
+  if call('EXISTS', s) == 0 then return ids end
+  local function add(entries)
+    for _, entry in ipairs(entries) do ids[#ids + 1] = entry[2][2] end
+  end
+  for _, lost in ipairs(call('XPENDING', s, 'workers', '-', '+', most, NOBODY)) do
+    add(call('XCLAIM', s, 'workers', worker, 0, lost[1]))
+  end
+  if #ids < most then
+    local read = call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', most - #ids, 'STREAMS', s, '>')
+    if read then add(read[1][2]) end
   end
   return ids
 end
@@ -147,23 +159,33 @@ local function extend(id, epoch, lease_ms)
   local worker = string.match(call('HGET', CLAIMS, id), '^%d+:(.*)$')
   call('XCLAIM', s, 'workers', worker, 0, entry, 'JUSTID')
 end
+-- How many entries are pending, and how many of them with nobody.
+local function pending(s)
+  if call('EXISTS', s) == 0 then return 0, 0 end
+  local all = call('XPENDING', s, 'workers')
+  for _, consumer in ipairs(all[4] or {}) do
+    if consumer[1] == NOBODY then return all[1], tonumber(consumer[2]) end
+  end
+  return all[1], 0
+end
 local function expired(most, lease_ms)
   local ids = {}
   for priority = 0, 2 do
     local s = stream(priority)
-    if call('EXISTS', s) == 1 then
-      for _, entry in ipairs(call('XPENDING', s, 'workers', 'IDLE', lease_ms, '-', '+', most)) do
-        ids[#ids + 1] = call('XRANGE', s, entry[1], entry[1])[1][2][2]
-        call('XACK', s, 'workers', entry[1])
-        call('XDEL', s, entry[1])
+    local all, lost = pending(s)
+    if all > lost then
+      for _, entry in ipairs(call('XPENDING', s, 'workers', 'IDLE', lease_ms, '-', '+', most + lost)) do
+        if entry[2] ~= NOBODY and #ids < tonumber(most) then
+          ids[#ids + 1] = call('XRANGE', s, entry[1], entry[1])[1][2][2]
+        end
       end
     end
   end
   return ids
 end
 local function active(priority)
-  local s = stream(priority)
-  return call('EXISTS', s) == 1 and call('XPENDING', s, 'workers')[1] or 0
+  local all, lost = pending(stream(priority))
+  return all - lost
 end
 local function waiting(priority) return call('XLEN', stream(priority)) - active(priority) end
 )";

@@ -219,6 +219,7 @@ for i = #ids, 1, -1 do
   call('HSET', CLAIMS, id, epoch .. '-')
   note(id, epoch, (call('HGET', job(id), 'f') or 0) + 1, worker, 'stalled', '')
   if stalls > tonumber(ARGV[2]) then
+    unlease(id, epoch)
     call('ZADD', P .. 'dead', clock(), id)
     next_in_order(id)
   else

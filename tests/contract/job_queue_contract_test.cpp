@@ -235,6 +235,25 @@ TEST_P(JobQueueContract, ARenewedLeaseHolds) {
   EXPECT_TRUE(must(queue->complete(job.receipt())));
 }
 
+TEST_P(JobQueueContract, WhatLostItsWorkerComesBeforeWhatWaits) {
+  constexpr Nanos lease = 20ms;
+  const auto queue = make(lease);
+  put(*queue, {"a", "b", "c", "d"});
+  claim(*queue, 3, lease);
+  std::this_thread::sleep_for(2 * lease);
+  EXPECT_EQ(must(queue->sweep(2)), 2u);
+  EXPECT_EQ(must(queue->sweep()), 1u);
+  auto counts = must(queue->counts());
+  EXPECT_EQ(counts[JobState::waiting], 4);
+  EXPECT_EQ(counts[JobState::active], 0);
+  std::this_thread::sleep_for(2 * lease);
+  EXPECT_EQ(must(queue->sweep()), 0u) << "nobody has it to lose";
+  const auto again = claim(*queue, 4, lease);
+  const auto got = ids(again);
+  EXPECT_EQ(std::set(got.begin(), got.begin() + 3), (std::set<std::string>{"a", "b", "c"}));
+  for (const auto& job : again) EXPECT_EQ(job.stalls, job.id == "d" ? 0 : 1);
+}
+
 TEST_P(JobQueueContract, AJobThatLosesItsWorkersIsBuried) {
   const auto queue = make(1ms, {.max_stalls = 2});
   put(*queue, {"poison"});
