@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 
 #include "net/server_process.h"
 
@@ -92,8 +94,15 @@ void reset_peak_of(pid_t process) {
 Result<Usage> usage_of(pid_t process) {
   Usage usage;
   add(process, usage);
-  if (usage.threads == 0 || usage.resident_bytes == 0)
+  if (usage.threads == 0 || usage.resident_bytes == 0) {
+    const int own = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (own < 0)
+      return Error{ErrorCode::unavailable, Happened::no,
+                   fmt::format("cannot look at process {}: {}", process,
+                               std::generic_category().message(errno))};
+    ::close(own);
     return Error{ErrorCode::not_found, Happened::no, fmt::format("process {} has ended", process)};
+  }
   return usage;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "backends/backends.h"
+#include "core/result.h"
 #include "core/text.h"
 #include "net/server_process.h"
 #include "net/slow_peers.h"
@@ -50,6 +51,12 @@ class World : public Session {
         sizes_(choose_sizes(plan)) {
     raise_descriptor_limit();
     constexpr std::size_t kOthers = 200;  // descriptors of anything else
+    if (descriptor_limit() <= kOthers)
+      throw lab::Failure(
+          lab::Error{lab::ErrorCode::unavailable, lab::Happened::no,
+                     fmt::format("a limit of {} open files (ulimit -n) is too low: clients and "
+                                 "servers need more than {}",
+                                 descriptor_limit(), kOthers)});
     if (sizes_.idle + kOthers > descriptor_limit()) {
       sizes_.idle = descriptor_limit() - kOthers;
       events.emit("note", {{"text", fmt::format("{} idle connections: the limit of open files "
