@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "circuit_breaker.h"
+
 namespace cache_aside {
 namespace {
 
@@ -14,6 +16,7 @@ using lab::harness::CheckResult;
 using lab::harness::Histogram;
 using lab::harness::Operation;
 using lab::harness::Outcome;
+using lab::harness::Window;
 
 /// The acknowledged writes of one product, by version, with the earliest acknowledgement among all
 /// that are newer.
@@ -247,25 +250,41 @@ std::vector<Expiry> by_expiry(std::vector<StoreRead> loads, Nanos interval) {
   return expiries;
 }
 
-/// Whether each load after the first began in a stall. A stampede's begin at once.
-bool explained_by_stalls(const Evidence& evidence, const Expiry& expiry) {
+/// When a correct variant may load again, because Redis, the machine or the database stood still. That a read hung is no
+/// excuse, nor that it lacked a core: where a lease is never given back, readers hang, and who asks again and again meanwhile
+/// often waits for a core.
+std::vector<Window> excused_times(const Evidence& evidence) {
+  std::vector<Window> excused;
+  // Who waits gives up once patience has ended, in the stall or just after it; a breaker that opened then cools down.
+  const auto add_if_stalled = [&](Nanos begin, Nanos end, Nanos patience) {
+    if (end - begin >= patience)
+      excused.push_back({begin + patience, end + patience + CircuitBreaker::kCoolDown});
+  };
   const lab::Instant zero = evidence.history.zero();
-  return std::all_of(expiry.begin() + 1, expiry.end(), [&](const lab::Instant load) {
-    return std::any_of(evidence.probe_stalls.begin(), evidence.probe_stalls.end(),
-                       [&](const auto& stall) { return stall.contains(load - zero); });
-  });
+  for (const auto& ping : evidence.pings) add_if_stalled(ping.begin, ping.end, evidence.patience);
+  for (const auto& loads : evidence.hot_loads) {
+    for (const auto& load : loads)
+      add_if_stalled(load.began - zero, load.ended - zero, evidence.slow_query + evidence.patience);
+  }
+  return excused;
 }
 
-/// When a hot entry expires, each node loads it once, however many clients ask.
+/// When a hot entry expires, each node loads it once, however many clients ask. A load after the first may have an excuse; a
+/// stampede's have none, for they begin at once.
 std::optional<CheckResult> one_load_per_expiry(const Evidence& evidence) {
   if (!evidence.expires) return std::nullopt;
+  const auto times = excused_times(evidence);
+  const auto is_excused = [&](lab::Instant load) {
+    return std::any_of(times.begin(), times.end(), [&](const Window& time) {
+      return time.contains(load - evidence.history.zero());
+    });
+  };
   std::size_t expiries = 0, broken = 0, excused = 0, most = 0;
   for (const auto& loads : evidence.hot_loads) {
     for (const auto& expiry : by_expiry(loads, evidence.expiry_interval)) {
       ++expiries;
       if (expiry.size() == 1) continue;
-      // A stall of the machine can make a correct variant load again: this entry's expiry tells nothing then.
-      ++(explained_by_stalls(evidence, expiry) ? excused : broken);
+      ++(std::all_of(expiry.begin() + 1, expiry.end(), is_excused) ? excused : broken);
       most = std::max(most, expiry.size());
     }
   }

@@ -53,8 +53,11 @@ struct Evidence {
   bool expires = false;
   lab::Nanos expiry_interval{};  // loads closer together than this belong to the same expiry
   std::vector<std::vector<StoreRead>> hot_loads;
-  /// When the machine or a server stood still meanwhile, so that correct variants give up waiting and load again.
-  std::vector<lab::harness::Window> probe_stalls;
+  /// What stands still for as long may make a correct variant give up waiting and load again.
+  lab::Nanos patience{};
+  lab::Nanos slow_query{};  // what a load usually took
+  /// To Redis, beside the variant, each from when it was due until its answer: the machine's own stalls show too.
+  std::vector<lab::harness::Window> pings;
 
   std::vector<AtRest> at_rest;  // successful reads only
   std::size_t at_rest_asked = 0;

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "actors/actor.h"
-#include "circuit_breaker.h"
 #include "core/stop.h"
 #include "doomed_writer.h"
 #include "harness/load.h"
@@ -77,28 +76,30 @@ class FaultRun {
     const ClosedLoad load{.clients = kClients,
                           .duration = setting_.times.ttl * 5 / 2,
                           .seed = setting_.plan.flags.seed};
-    const History probe = closed_loop(zero_, load, [&](std::uint32_t client, lab::Random&) {
+    // Variants wait for as long as these for the cache, or for who loads; half of it brings them close.
+    evidence_.patience =
+        std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
+    evidence_.slow_query = kSlowQuery;
+    const auto beside = setting_.backends.redis->client();
+    std::jthread pings([&](const std::stop_token& stop) { ping(*beside, stop); });
+    evidence_.history.append(closed_loop(zero_, load, [&](std::uint32_t client, lab::Random&) {
       return Workload::read(nodes_.catalog(client), hot);
-    });
-    evidence_.history.append(probe);
+    }));
+    pings.request_stop();
+    pings.join();
     nodes_.set_extra_latency(Nanos{});
     for (std::uint32_t node = 0; node < kNodes; ++node)
       evidence_.hot_loads.push_back(nodes_.store(node).stop_recording());
-    keep_stalls(probe);
   }
 
-  /// Whatever it was that stood still, the machine, Redis or the database: from some moment on, a read had waited too long for
-  /// it. A stampede makes reads slow as well, but its loads begin before that moment.
-  void keep_stalls(const History& probe) {
-    // Variants wait for as long as these for the cache, or for who loads; half of it brings them close.
-    const Nanos patience =
-        kSlowQuery + std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
-    probe.for_each([&](const Operation& read) {
-      if (read.duration() < patience) return;
-      // A breaker that opened meanwhile sends all reads to the database.
-      evidence_.probe_stalls.push_back(
-          {read.invoked + patience, read.returned + CircuitBreaker::kCoolDown});
-    });
+  /// A millisecond after each answer the next, until the stop.
+  void ping(lab::infra::Redis& redis, const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const Instant due = now() + 1ms;
+      std::this_thread::sleep_until(due);
+      (void)redis.command({"PING"});
+      evidence_.pings.push_back({due - zero_, now() - zero_});
+    }
   }
 
   void load_with_fault() {

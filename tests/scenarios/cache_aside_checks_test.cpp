@@ -254,9 +254,17 @@ class CacheAsideExpiry : public CacheAsideChecks {
   CacheAsideExpiry() {
     evidence.expires = true;
     evidence.expiry_interval = 50ms;
+    evidence.slow_query = 5ms;
+    evidence.patience = 25ms;
   }
-  static StoreRead load_at(Nanos at) {
-    return {ProductId{kHotProduct}, lab::Instant{at}, lab::Instant{at + 5ms}};
+  static StoreRead load_at(Nanos at, Nanos took = 5ms) {
+    return {ProductId{kHotProduct}, lab::Instant{at}, lab::Instant{at + took}};
+  }
+  /// A second load at that time, of an entry that was loaded 40 ms before.
+  Verdict of_a_second_load_at(Nanos at) {
+    evidence.hot_loads.resize(2);
+    evidence.hot_loads[1] = {load_at(at - 40ms), load_at(at)};
+    return judge("one-load-per-expiry")->verdict;
   }
 };
 
@@ -272,15 +280,36 @@ TEST_F(CacheAsideExpiry, TwoLoadsOfOneNodeForOneExpiryBreak) {
   EXPECT_EQ(most_loads_per_expiry(evidence), 2u);
 }
 
-TEST_F(CacheAsideExpiry, AStallExplainsTheSecondLoadsOfItsOwnTime) {
-  evidence.hot_loads = {{load_at(0ms), load_at(40ms), load_at(100ms)}, {}};
-  evidence.probe_stalls = {{10ms, 45ms}};
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::inconclusive);
-  evidence.probe_stalls = {{41ms, 99ms}};
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated) << "it came after the load";
-  evidence.probe_stalls = {{10ms, 45ms}};
-  evidence.hot_loads[0].push_back(load_at(101ms));
-  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated) << "nothing explains 101 ms";
+TEST_F(CacheAsideExpiry, ARedisOrAMachineThatStoodStillExcusesASecondLoad) {
+  evidence.pings = {{1000ms, 1024ms}};
+  EXPECT_EQ(of_a_second_load_at(1025ms), Verdict::violated) << "shorter than patience";
+  evidence.pings = {{1000ms, 1025ms}};
+  EXPECT_EQ(of_a_second_load_at(1024ms), Verdict::violated) << "patience had not ended";
+  EXPECT_EQ(of_a_second_load_at(1025ms), Verdict::inconclusive);
+  EXPECT_EQ(of_a_second_load_at(1149ms), Verdict::inconclusive);
+  EXPECT_EQ(of_a_second_load_at(1150ms), Verdict::violated) << "a breaker would have closed again";
+}
+
+TEST_F(CacheAsideExpiry, ADatabaseThatStoodStillExcusesASecondLoad) {
+  evidence.hot_loads = {{load_at(995ms, 30ms)}};
+  EXPECT_EQ(of_a_second_load_at(1024ms), Verdict::violated) << "patience had not ended";
+  EXPECT_EQ(of_a_second_load_at(1025ms), Verdict::inconclusive);
+  evidence.hot_loads = {{load_at(995ms, 29ms)}};
+  EXPECT_EQ(of_a_second_load_at(1025ms), Verdict::violated) << "shorter than a load and patience";
+}
+
+TEST_F(CacheAsideExpiry, AReadThatHungExcusesNothing) {
+  auto read = op(kRead, kHotProduct, 1, 100, 1000ms, 1100ms);
+  read.no_core = 90ms;
+  evidence.history.log(0).push_back(read);
+  EXPECT_EQ(of_a_second_load_at(1099ms), Verdict::violated);
+}
+
+TEST_F(CacheAsideExpiry, AnExcuseIsOfItsOwnTimeOnly) {
+  evidence.pings = {{1000ms, 1030ms}};
+  evidence.hot_loads = {{load_at(1000ms), load_at(1001ms), load_at(1040ms)}};
+  EXPECT_EQ(judge("one-load-per-expiry")->verdict, Verdict::violated)
+      << "nothing excuses the load at 1001 ms";
 }
 
 TEST_F(CacheAsideExpiry, NoExpiryIsInconclusiveOrDoesNotApply) {
