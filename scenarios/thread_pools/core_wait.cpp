@@ -18,32 +18,39 @@ CoreWait::Counts CoreWait::of_this_thread() {
 }
 
 void CoreWait::ran(Nanos now, Counts counts) {
-  const Nanos passed = now - known_.back().first;
-  const bool waited = counts.waits != last_.waits;
-  note(now, waited ? counts.queued - last_.queued : passed - (counts.computed - last_.computed),
-       counts);
+  const Nanos passed = std::max(now - known_.back().first, Nanos{0});
+  const Nanos idle = std::clamp(passed - (counts.computed - last_.computed), Nanos{0}, passed);
+  if (counts.waits == last_.waits) return note(now, idle, Nanos{0}, counts);
+  const Nanos queued = std::clamp(counts.queued - last_.queued, Nanos{0}, idle);
+  note(now, queued, idle - queued, counts);
 }
 
 void CoreWait::slept(Nanos until, Nanos now, Counts counts) {
   const auto [asleep_at, lost] = known_.back();
   if (until > asleep_at) known_.emplace_back(std::min(until, now), lost);  // so far it was to sleep
-  note(now, now - until - (counts.computed - last_.computed), counts);
+  const Nanos too_long = std::max(now - known_.back().first, Nanos{0});
+  const Nanos idle = too_long - (counts.computed - last_.computed);
+  note(now, std::clamp(idle, Nanos{0}, too_long), Nanos{0}, counts);
 }
 
-void CoreWait::note(Nanos now, Nanos lost, Counts counts) {
-  const auto [at, before] = known_.back();
-  known_.emplace_back(now, before + std::clamp(lost, Nanos{0}, std::max(now - at, Nanos{0})));
+void CoreWait::note(Nanos now, Nanos no_core, Nanos waited, Counts counts) {
+  const Lost before = known_.back().second;
+  known_.emplace_back(now, Lost{before.no_core + no_core, before.waited + waited});
   last_ = counts;
 }
 
-Nanos CoreWait::since(Nanos from) const {
+CoreWait::Lost CoreWait::since(Nanos from) const {
+  const Lost all = known_.back().second;
   const auto after = std::upper_bound(known_.begin(), known_.end(), from,
                                       [](Nanos at, const auto& each) { return at < each.first; });
-  if (after == known_.begin()) return known_.back().second;
-  if (after == known_.end()) return Nanos{0};
-  // Where in this stretch it had no core is not known: at most all of what is left of it.
-  const Nanos within = after->second - std::prev(after)->second;
-  return known_.back().second - after->second + std::min(within, after->first - from);
+  if (after == known_.begin()) return all;
+  if (after == known_.end()) return {};
+  // Where in this stretch it lost what it lost is not known: at most all of what is left of it.
+  const auto lost = [&](Nanos Lost::*what) {
+    const Nanos until = after->second.*what, within = until - std::prev(after)->second.*what;
+    return all.*what - until + std::min(within, after->first - from);
+  };
+  return {lost(&Lost::no_core), lost(&Lost::waited)};
 }
 
 }  // namespace thread_pools

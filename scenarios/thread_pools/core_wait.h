@@ -26,8 +26,14 @@ class CoreWait {
   };
   static Counts of_this_thread();
 
+  struct Lost {
+    Nanos no_core{};
+    Nanos
+        waited{};  // for somebody, while it was to run: who had a lock, perhaps, and had no core itself
+  };
+
   /// `now` and all other times are as the caller counts them.
-  CoreWait(Nanos now, Counts counts) : known_{{now, Nanos{0}}}, last_(counts) {}
+  CoreWait(Nanos now, Counts counts) : known_{{now, {}}}, last_(counts) {}
 
   /// Since the last call the thread ran. If it never waited for anybody, what it did not compute it had no core for. If it did,
   /// it is not known for how long, and only what the kernel counted as without a core is taken off.
@@ -36,13 +42,13 @@ class CoreWait {
   /// signal's handler) is not taken off.
   void slept(Nanos until, Nanos now, Counts counts);
 
-  /// How long at most it had no core, from then to the last call.
-  Nanos since(Nanos from) const;
+  /// What it lost at most, from then to the last call.
+  Lost since(Nanos from) const;
 
  private:
-  void note(Nanos now, Nanos lost, Counts counts);
+  void note(Nanos now, Nanos no_core, Nanos waited, Counts counts);
 
-  std::vector<std::pair<Nanos, Nanos>> known_;  // when, how long in all
+  std::vector<std::pair<Nanos, Lost>> known_;  // when, how much in all
   Counts last_;
 };
 

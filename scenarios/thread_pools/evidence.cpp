@@ -60,6 +60,7 @@ std::string to_json(const ScriptEvidence& evidence) {
               {"shutdown_began_ns", evidence.shutdown_began},
               {"shutdown_ended_ns", evidence.shutdown_ended},
               {"one_hash_ns", evidence.one_hash.count()},
+              {"hiccup_ns", evidence.hiccup.count()},
               {"futures_kept", evidence.futures_kept},
               {"futures_wrong", evidence.futures_wrong},
               {"death", evidence.death},
@@ -67,7 +68,7 @@ std::string to_json(const ScriptEvidence& evidence) {
               {"bystanders", json::array()}};
   for (const auto& task : evidence.tasks) object["tasks"].push_back(to_array(task));
   for (const auto& each : evidence.bystanders)
-    object["bystanders"].push_back({each.planned, each.latency, each.no_core});
+    object["bystanders"].push_back({each.planned, each.latency, each.no_core, each.waited});
   if (evidence.how) object["how"] = *evidence.how == Shutdown::drain ? "drain" : "give_back";
   if (evidence.nested_done) object["nested_done"] = *evidence.nested_done;
   if (evidence.stuck) object["stuck"] = to_object(*evidence.stuck);
@@ -82,13 +83,16 @@ ScriptEvidence evidence_from_json(const std::string& text) {
   evidence.shutdown_began = from.at("shutdown_began_ns");
   evidence.shutdown_ended = from.at("shutdown_ended_ns");
   evidence.one_hash = Nanos(from.at("one_hash_ns").get<std::int64_t>());
+  evidence.hiccup = Nanos(from.at("hiccup_ns").get<std::int64_t>());
   evidence.futures_kept = from.at("futures_kept");
   evidence.futures_wrong = from.at("futures_wrong");
   evidence.death = from.at("death");
   for (const auto& task : from.at("tasks")) evidence.tasks.push_back(trace_from(task));
   for (const auto& each : from.at("bystanders"))
-    evidence.bystanders.push_back(
-        {.planned = each.at(0), .latency = each.at(1), .no_core = each.at(2)});
+    evidence.bystanders.push_back({.planned = each.at(0),
+                                   .latency = each.at(1),
+                                   .no_core = each.at(2),
+                                   .waited = each.at(3)});
   if (from.contains("how"))
     evidence.how = from.at("how") == "drain" ? Shutdown::drain : Shutdown::give_back;
   if (from.contains("nested_done")) evidence.nested_done = from.at("nested_done").get<bool>();

@@ -27,9 +27,9 @@ struct TaskTrace {
 };
 
 /// One of the API's other requests: when it was due, how long after that it was answered, and for how much of that time at most its
-/// thread had no core (core_wait.h).
+/// thread had no core, and waited for somebody (core_wait.h).
 struct Bystander {
-  std::int64_t planned = 0, latency = 0, no_core = 0;
+  std::int64_t planned = 0, latency = 0, no_core = 0, waited = 0;
 };
 
 /// Nothing moved for so long that somebody must wait for ever.
@@ -51,6 +51,7 @@ struct ScriptEvidence {
   std::int64_t shutdown_began = kNever, shutdown_ended = kNever;
   std::vector<Bystander> bystanders;
   Nanos one_hash{};                 // computed in that process, before
+  Nanos hiccup{};                   // by how much its threads were woken late at worst
   std::optional<bool> nested_done;  // whether the waiting task got its answer
   std::size_t futures_kept = 0,
               futures_wrong = 0;  // what threw reached its future; or something else came

@@ -55,8 +55,9 @@ void LoginLoop::sleep_until(Nanos next) {
 
 void LoginLoop::answer(Nanos planned) {
   const Nanos at = log_.since_zero();
+  const auto lost = core_wait_.since(planned);
   bystanders_.push_back(
-      {planned.count(), (at - planned).count(), core_wait_.since(planned).count()});
+      {planned.count(), (at - planned).count(), lost.no_core.count(), lost.waited.count()});
 }
 
 /// A storm comes at once; without a fault, logins come as half of the cores could do them.

@@ -58,6 +58,7 @@ class Play {
     dog_.now_doing("what runs after shutdown");
     if (!log_.wait_until_settled(kAfterlife)) dog_.alive();
     evidence_.tasks = log_.traces();
+    evidence_.hiccup = dog_.hiccup();
     return std::move(evidence_);
   }
 

@@ -28,6 +28,9 @@ class Watchdog {
   void now_doing(std::string what);
   void alive() { ticks_.fetch_add(1); }
 
+  /// By how much threads of this process were woken late since the watchdog began.
+  Nanos hiccup() const { return meter_.worst(began_, lab::now()); }
+
  private:
   void watch(const std::stop_token& stopping);
   std::uint64_t progress() const { return log_.progress() + ticks_.load(); }
@@ -36,6 +39,7 @@ class Watchdog {
 
   const TaskLog& log_;
   const Options options_;
+  const lab::Instant began_ = lab::now();
   lab::harness::HiccupMeter meter_;
   std::atomic<std::uint64_t> ticks_{0};
   mutable std::mutex mutex_;

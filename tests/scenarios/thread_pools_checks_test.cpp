@@ -66,6 +66,7 @@ Evidence good() {
     }
     if (script.script != kLogins) continue;
     script.one_hash = 5ms;
+    script.hiccup = 1ms;
     for (std::size_t i = 0; i < 100; ++i)
       script.bystanders.push_back({static_cast<std::int64_t>(i) * kMs, 200'000, 0});
   }
@@ -345,6 +346,18 @@ TEST(NotFrozen, FewRequestsHaveNoPercentile) {
   EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::inconclusive);
 }
 
+TEST(NotFrozen, WhatTheLoopWaitedIsExcusedByTheMachinesLatenessAndWhatItComputedIsNot) {
+  Evidence evidence = good();
+  auto& logins = script(evidence, kLogins);
+  for (std::size_t i = 0; i < 2; ++i) logins.bystanders[i].latency = 30 * kMs;
+  logins.hiccup = 90ms;
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::violated) << "computed";
+  for (std::size_t i = 0; i < 2; ++i) logins.bystanders[i].waited = 25 * kMs;
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::holds);
+  logins.hiccup = 24ms;
+  EXPECT_EQ(verdict(kNotFrozen, evidence), Verdict::violated);
+}
+
 /// What a thread did, one thing after the other, as its counts tell it.
 class Life {
  public:
@@ -369,7 +382,8 @@ class Life {
     core_wait_.slept(now_ - too_long, now_, counts_);
     return *this;
   }
-  Nanos lost_since(Nanos from) const { return core_wait_.since(from); }
+  Nanos lost_since(Nanos from) const { return core_wait_.since(from).no_core; }
+  Nanos waited_since(Nanos from) const { return core_wait_.since(from).waited; }
 
  private:
   Life& ran(Nanos time) {
@@ -396,6 +410,8 @@ TEST(CoreWaitTest, ACoreIsLostToAnotherThreadOrToAHypervisor) {
 
 TEST(CoreWaitTest, OfAWaitForSomebodyOnlyWhatTheKernelCountsIsLost) {
   EXPECT_EQ(Life().waits_for_somebody(20ms, 7ms).lost_since(0ms), 7ms);
+  EXPECT_EQ(Life().computes(9ms).waits_for_somebody(20ms, 7ms).waited_since(0ms), 13ms);
+  EXPECT_EQ(Life().computes(9ms).is_stolen_from(20ms).sleeps(5ms, 3ms).waited_since(0ms), 0ms);
 }
 
 TEST(CoreWaitTest, TwoStallsInOneBacklogAreBothLost) {
@@ -421,7 +437,7 @@ TEST(CoreWaitTest, WhatTheThreadComputedInItsSleepIsItsOwn) {
 
 TEST(ThreadPoolEvidence, SurvivesItsWayToTheRun) {
   ScriptEvidence sent = played(kCrowd, {ran(10), rejected(20), given_back(30)});
-  sent.bystanders = {{1, 2, 3}};
+  sent.bystanders = {{1, 2, 3, 4}};
   sent.stuck = stuck(4, 5);
   sent.nested_done = false;
   const ScriptEvidence got = evidence_from_json(to_json(sent));
@@ -431,6 +447,7 @@ TEST(ThreadPoolEvidence, SurvivesItsWayToTheRun) {
   EXPECT_EQ(got.tasks[2].given_back, true);
   EXPECT_EQ(got.bystanders[0].latency, 2);
   EXPECT_EQ(got.bystanders[0].no_core, 3);
+  EXPECT_EQ(got.bystanders[0].waited, 4);
   EXPECT_EQ(got.stuck->waiting, 4U);
   EXPECT_EQ(got.stuck->freed_by_a_bell, 12us);
   EXPECT_EQ(got.nested_done, false);

@@ -205,12 +205,12 @@ TEST(NoLostWakeUp, WhatStandsBehindABlockedTaskIsSeenToWait) {
 }
 
 template <class Kind>
-lab::harness::CheckResult storm_through(const char* variant) {
+lab::harness::CheckResult storm_through(const char* variant, std::size_t logins) {
   const Recipe recipe{.variant = variant,
                       .make = [](PoolSize size) { return std::make_unique<Kind>(size); }};
   Orders orders{.variant = variant, .script = kLogins, .fault = kBurst};
   orders.size = {.workers = 2, .queue_limit = 16};
-  orders.logins = 40;
+  orders.logins = logins;
   orders.patience = 20s;
   const Evidence evidence{.variant = variant,
                           .fault = kBurst,
@@ -258,12 +258,12 @@ class WaitingRoom : public MutexQueuePool {
 };
 
 TEST(NotFrozen, BusyCoresDoNotExcuseALoopThatHashes) {
-  const auto result = storm_through<HoggingPool>("hogging_pool");
+  const auto result = storm_through<HoggingPool>("hogging_pool", 40);
   EXPECT_EQ(result.verdict, Verdict::violated) << result.witness;
 }
 
 TEST(NotFrozen, ALoopThatIsMadeToWaitIsFrozenToo) {
-  const auto result = storm_through<WaitingRoom>("waiting_room");
+  const auto result = storm_through<WaitingRoom>("waiting_room", 200);
   EXPECT_EQ(result.verdict, Verdict::violated) << result.witness;
 }
 
