@@ -58,7 +58,7 @@ int test(const TestOptions& options) {
   const Project project = this_project();
   if (!configure(project, options.preset) || !build(project, options.preset))
     return kEnvironmentFailed;
-  // Tests that time something or start servers are RUN_SERIAL; the others share two cores well.
+  // Tests that need the cores for themselves are RUN_SERIAL; two of the others share two cores well.
   Command testing{"ctest", "--preset", options.preset, "--parallel", "2"};
   if (!options.label.empty()) testing.insert(testing.end(), {"-L", options.label});
   if (!options.name.empty()) testing.insert(testing.end(), {"-R", options.name});

@@ -92,7 +92,8 @@ class ScenarioRun : public ::testing::Test {
   TestFolder folder_;
 };
 
-/// The result as a whole and every variant in it did as promised.
+/// The result as a whole and every variant in it did as promised. A build with sanitizers may be too slow to tell, but
+/// accuses nobody either.
 void expect_all_as_promised(const nlohmann::json& result);
 
 }  // namespace lab::test
