@@ -28,8 +28,7 @@ class CoreWait {
 
   struct Lost {
     Nanos no_core{};
-    Nanos
-        waited{};  // for somebody, while it was to run: who had a lock, perhaps, and had no core itself
+    Nanos waited{};  // for somebody, who had a lock, perhaps, and no core either
   };
 
   /// `now` and all other times are as the caller counts them.
