@@ -199,13 +199,14 @@ Nanos late(const Evidence& evidence, Nanos from, Nanos to) {
 }
 
 /// A reader that gave its connection up while others did not read. It sent a ping each quarter of the silence that it bears. No fault
-/// of these runs keeps a node from answering, but a machine may: that was late by the other three quarters.
+/// of these runs keeps a node from answering, but a machine may: that was late by the other three quarters. What it was late before
+/// counts as well, from when the stall began: it leaves a backlog, which the ping is behind. A node that waits for a reader needs no core.
 CheckResult gave_up(const Evidence& evidence, const Reader& reader, Nanos when) {
   const std::string what = fmt::format(
       "{} gave its connection up at {}: its node had not even answered a ping for {}, while others "
       "did not read",
       reader.user, at(when), at(evidence.silence));
-  const Nanos lateness = late(evidence, when - evidence.silence, when);
+  const Nanos lateness = late(evidence, evidence.stall.begin, when);
   if (lateness >= evidence.silence * 3 / 4)
     return CheckResult::inconclusive(what + "; the machine was late by " + at(lateness));
   if (!evidence.kernel_numbers_count)

@@ -259,6 +259,11 @@ TEST(PubsubFanoutChecks, WhoGivesUpASilentNodeWasDisturbed) {
   evidence.hiccup = 5ms;
   evidence.core_waits = {{0ms, 0ms}, {150ms, 10ms}, {550ms, 305ms}, {650ms, 306ms}};
   EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::inconclusive);
+  evidence.core_waits = {{0ms, 0ms}, {150ms, 300ms}, {650ms, 301ms}};
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::inconclusive) << "a backlog";
+  evidence.core_waits = {{0ms, 0ms}, {90ms, 300ms}, {650ms, 301ms}};
+  EXPECT_EQ(verdict("others-undisturbed", evidence), Verdict::violated) << "before the stall";
+  evidence.hiccup = 300ms;
   Reader waits = hears(kAll);  // told plainly, beside one who cannot be told
   waits.heard[3].at = 1300ms;
   evidence.readers.push_back(waits);
