@@ -266,6 +266,10 @@ std::vector<Window> excused_times(const Evidence& evidence) {
     for (const auto& load : loads)
       add_if_stalled(load.began - zero, load.ended - zero, evidence.slow_query + evidence.patience);
   }
+  if (!evidence.speed_counts)
+    evidence.history.for_each([&](const Operation& each) {
+      add_if_stalled(each.invoked, each.returned, evidence.slow_query + evidence.patience);
+    });
   return excused;
 }
 

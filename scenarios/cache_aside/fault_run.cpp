@@ -80,6 +80,7 @@ class FaultRun {
     evidence_.patience =
         std::min<Nanos>(setting_.times.cache_timeout, setting_.times.lease / 2) / 2;
     evidence_.slow_query = kSlowQuery;
+    evidence_.speed_counts = setting_.plan.machine.sanitizers.empty();
     const auto beside = setting_.backends.redis->client();
     std::jthread pings([&](const std::stop_token& stop) { ping(*beside, stop); });
     evidence_.history.append(closed_loop(zero_, load, [&](std::uint32_t client, lab::Random&) {
