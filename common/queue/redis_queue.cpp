@@ -130,6 +130,9 @@ Result<void> ScriptedQueue::check_lease(Nanos lease) const {
 
 Result<void> ScriptedQueue::check(const Claim& claim) const {
   if (auto fine = check_claim(claim); !fine) return fine;
+  if (lease_ && claim.worker == ":")
+    return Error{ErrorCode::invalid, Happened::no,
+                 "a worker of a queue on streams is not called :"};
   return check_lease(claim.lease);
 }
 

@@ -88,8 +88,9 @@ class RedisJobQueue : public ScriptedQueue {
 
 /// On Redis Streams and a consumer group. A stream knows how long an entry has been pending, not until when it was
 /// leased, and has no front. So: one lease for all jobs, given here (a claim or a renewal with another one is
-/// `invalid`); what is given back goes behind what waits (what is redelivered does not: it stays pending, and is claimed
-/// before anything new); a sweep looks through all pending entries. No worker may be called ":".
+/// `invalid`, as is a claim for a worker called ":", which is nobody's name); what is given back goes behind what waits
+/// (what is redelivered does not: it stays pending, and is claimed before anything new); a sweep looks through all
+/// pending entries.
 class StreamsQueue : public ScriptedQueue {
  public:
   StreamsQueue(infra::Redis& redis, infra::Redis& waiting, Nanos lease,

@@ -9,6 +9,7 @@ namespace fs = std::filesystem;
 namespace lab::servers {
 namespace {
 
+// From 64 MiB on (auto-aof-rewrite-min-size) the file is written anew, beside the old one; a shorter one comes of it.
 constexpr std::uint64_t kAppendOnlySpace = 100'000'000;
 
 constexpr const char* kRedisSocket = "redis.sock";

@@ -56,8 +56,8 @@ struct Evidence {
   /// What stands still for as long may make a correct variant give up waiting and load again.
   lab::Nanos patience{};
   lab::Nanos slow_query{};  // what a load usually took
-  bool speed_counts =
-      true;  // not in a build with sanitizers, which hangs and lacks cores by itself
+  /// Not in a build with sanitizers, which hangs and lacks cores by itself.
+  bool speed_counts = true;
   /// To Redis, beside the variant, each from when it was due until its answer: the machine's own stalls show too.
   std::vector<lab::harness::Window> pings;
 

@@ -422,6 +422,11 @@ TEST_P(JobQueueContract, RefusesWhatCannotBe) {
   EXPECT_TRUE(invalid(queue->enqueue({.id = "a", .delay = 1s, .order_key = "k"})));
   EXPECT_TRUE(invalid(queue->claim({.worker = "w", .most = 0})));
   EXPECT_TRUE(invalid(queue->claim({.worker = "", .most = 1})));
+  if (std::string(GetParam()) == "streams") {
+    const auto nobody = queue->claim({.worker = ":", .most = 1});
+    EXPECT_TRUE(invalid(nobody));
+    EXPECT_NE(nobody.error().message.find("not called :"), std::string::npos);
+  }
   EXPECT_FALSE(must(queue->redrive("nobody")));
   EXPECT_EQ(queue->status("nobody").error().code, ErrorCode::not_found);
   EXPECT_FALSE(must(queue->complete(Receipt{"nobody", 1})));

@@ -18,7 +18,6 @@ namespace lab {
 namespace {
 
 using nlohmann::json;
-using test::expect_all_as_promised;
 using test::Flags;
 using test::Ran;
 using ::testing::HasSubstr;
@@ -28,10 +27,17 @@ class PubsubFanout : public test::ScenarioRun {
   PubsubFanout() : ScenarioRun(LAB_SCENARIO) {}
 };
 
+/// The kernel's numbers of a sanitizer's build say nothing of a variant's memory, and the check on them says so.
+void expect_the_lesson(const json& result) {
+  if (!test::sanitized()) return test::expect_all_as_promised(result);
+  for (const auto& variant : result["variants"])
+    EXPECT_NE(variant["as_promised"], "violated") << variant.dump(1);
+}
+
 TEST_F(PubsubFanout, EveryVariantDoesAsPromised) {
   LAB_NEEDS(servers::find_redis());
   const json result = run_json({"--backend", "real", "--rounds", "1"});
-  expect_all_as_promised(result);
+  expect_the_lesson(result);
   EXPECT_EQ(verdict(result, "redis_pubsub", "contiguous"), "violated");
   EXPECT_NE(verdict(result, "blocking_send", "others-undisturbed"), "holds");
   for (const char* name : {"duplicates", "reorderings", "missing_silently"})
@@ -45,14 +51,14 @@ TEST_F(PubsubFanout, EveryVariantDoesAsPromised) {
 
 TEST_F(PubsubFanout, WithoutRedisWhatNeedsNoneStillRuns) {
   const json result = run_json({"--backend", "embedded", "--rounds", "1"});
-  expect_all_as_promised(result);
+  expect_the_lesson(result);
   EXPECT_THAT(result["notes"].dump(), HasSubstr("redis_streams_resume is left out"));
 }
 
 TEST_F(PubsubFanout, ANodeThatDiesLeavesGhostsUnlessPresenceIsLeased) {
   LAB_NEEDS(servers::find_redis());
   const json result = run_json({"--fault", "node-kill", "--rounds", "0"});
-  expect_all_as_promised(result);
+  expect_the_lesson(result);
   EXPECT_EQ(verdict(result, "redis_pubsub", "presence-converges"), "violated");
   EXPECT_EQ(verdict(result, "redis_streams_resume", "presence-converges"), "holds");
   EXPECT_EQ(verdict(result, "redis_streams_resume", "back-in-time"), "holds");
@@ -62,20 +68,20 @@ TEST_F(PubsubFanout, ANodeThatIsBackWithinItsLeaseBringsNoGhosts) {
   LAB_NEEDS(servers::find_redis());
   const json result = run_json({"--fault", "node-restart", "--rounds", "0", "--variant",
                                 "slow_consumer_bounded,redis_pubsub,redis_streams_resume"});
-  expect_all_as_promised(result);
+  expect_the_lesson(result);
   EXPECT_EQ(verdict(result, "redis_pubsub", "presence-converges"), "violated");
   EXPECT_EQ(verdict(result, "redis_streams_resume", "presence-converges"), "holds");
 }
 
 TEST_F(PubsubFanout, ANodeThatSleepsIsLeft) {
   LAB_NEEDS(servers::find_redis());
-  expect_all_as_promised(run_json({"--fault", "node-pause", "--rounds", "0"}));
+  expect_the_lesson(run_json({"--fault", "node-pause", "--rounds", "0"}));
 }
 
 TEST_F(PubsubFanout, RedisKilledComesBackWithWhatItWroteDown) {
   LAB_NEEDS(servers::find_redis());
   const json result = run_json({"--fault", "redis-kill", "--rounds", "0"});
-  expect_all_as_promised(result);
+  expect_the_lesson(result);
   EXPECT_THAT(result["servers"].dump(), HasSubstr("append-only file, written before the answer"));
   EXPECT_EQ(metric(result, "redis_streams_resume", "missing_silently"), 0);
 }

@@ -92,8 +92,7 @@ class ScenarioRun : public ::testing::Test {
   TestFolder folder_;
 };
 
-/// The result as a whole and every variant in it did as promised. A build with sanitizers may be too slow to tell, but
-/// accuses nobody either.
+/// The result as a whole and every variant in it did as promised.
 void expect_all_as_promised(const nlohmann::json& result);
 
 }  // namespace lab::test

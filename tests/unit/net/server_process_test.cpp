@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "few_descriptors.h"
 #include "net/http_load.h"
 #include "test_support.h"
 
@@ -26,6 +27,18 @@ TEST(ServerProcess, ServesAndStops) {
   EXPECT_EQ(ending.status, 0);
   EXPECT_TRUE(server.ended());
   EXPECT_EQ(server.usage().error().code, ErrorCode::not_found);
+}
+
+TEST(ServerProcess, ThatCannotBeLookedAtHasNotEnded) {
+  ServerProcess server(role("echo"));
+  const auto usage = [&] {
+    const FewDescriptors none(0);
+    return server.usage();
+  }();
+  ASSERT_FALSE(usage);
+  EXPECT_EQ(usage.error().code, ErrorCode::unavailable);
+  EXPECT_THAT(usage.error().message, HasSubstr("Too many open files"));
+  EXPECT_TRUE(server.usage());
 }
 
 TEST(ServerProcess, StopsOneThatIsPaused) {
